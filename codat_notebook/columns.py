@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,10 @@ from codat_notebook import words
 from codat_notebook.markup import Markup, h
 from codat_notebook.models.errors import shown
 
+if TYPE_CHECKING:
+    _Series = pd.Series[Any]
+else:
+    _Series = pd.Series
 #: Kind -> the dtype that it has in every frame, whatever the version of pandas.
 DTYPES: Final = {
     "text": "string", "category": "category", "count": "Int64", "number": "Float64", "flag": "boolean",
@@ -50,19 +54,23 @@ class Frame(pd.DataFrame, metaclass=_Alike):
     """A DataFrame with what Codat returned; what is selected of it is one, too.
 
     Its values are as they came. What a cell or a terminal shows of it is for reading: lengths of time in words, a dash
-    for what is missing; and those signs are written out that could steer a terminal.
+    for what is missing; and those signs are written out that could steer a terminal. Its columns and rows do the last,
+    too. A single value is its text as it came, to be printed by ``repr`` where nobody knows who wrote it.
     """
 
     @property
     def _constructor(self) -> type:
         return Frame
 
+    @property
+    def _constructor_sliced(self) -> type:
+        return FrameSeries
+
     def to_string(self, buf: Any = None, *args: Any, **how: Any) -> str | None:  # type: ignore[override]  # pandas has overloads
         """As pandas does it, in words unless ``formatters`` or ``na_rep`` are given; nothing steers a terminal."""
         plain = args or {"formatters", "na_rep"} & how.keys()
         read = pd.DataFrame(self) if plain else in_words(self, how.get("max_rows"))
-        text: str | None = read.to_string(buf, *args, **how)
-        return text if text is None else "\n".join(map(shown, text.split("\n")))
+        return _harmless(read.to_string(buf, *args, **how))
 
     def _repr_html_(self) -> str | None:
         if not pd.get_option("display.notebook_repr_html"):
@@ -80,6 +88,36 @@ class Frame(pd.DataFrame, metaclass=_Alike):
             super().to_excel(*args, **how)
         except ValueError as error:
             raise ValueError(f"{error} codat_notebook.save(frame, 'frame.xlsx') writes it, its times in UTC.") from None
+
+
+class _Same(type):
+    """To ``pandas.testing`` the type of a plain Series is that of a :class:`FrameSeries`."""
+
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other is pd.Series
+
+    __hash__ = type.__hash__
+
+
+class FrameSeries(_Series, metaclass=_Same):
+    """A column or a row of a :class:`Frame`: a Series whose values are as they came, and which steers no terminal."""
+
+    @property
+    def _constructor(self) -> type:
+        return FrameSeries
+
+    @property
+    def _constructor_expanddim(self) -> type:
+        return Frame
+
+    def to_string(self, *args: Any, **how: Any) -> Any:
+        """As pandas does it; nothing steers a terminal."""
+        return _harmless(super().to_string(*args, **how))
+
+
+def _harmless(text: str | None) -> str | None:
+    """What pandas has printed, with the signs written out that could steer a terminal."""
+    return text if text is None else "\n".join(map(shown, text.split("\n")))
 
 
 def _ends(number: int, what: str) -> list[int]:

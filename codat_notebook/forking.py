@@ -10,6 +10,7 @@ good. Whoever has something to lose says so here once, and no method has to ask 
 * a port is opened by :func:`listening`, and the server on it let go of by :func:`leave`.
 """
 
+import errno
 import importlib
 import os
 import socket
@@ -111,8 +112,15 @@ def let_go(files: Iterable[File]) -> None:
 
 
 def listening(port: int) -> socket.socket:
-    """A socket that listens on a port of 127.0.0.1 (0: a free one). Raises ``OSError`` where it is taken."""
-    number = socket.create_server(("127.0.0.1", port)).detach()
+    """A socket that listens on a port of 127.0.0.1 (0: a free one). Raises ``OSError`` where it is taken, or where the
+    machine has no such address."""
+    try:
+        number = socket.create_server(("127.0.0.1", port)).detach()
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL:
+            raise
+        why = "this machine has no address 127.0.0.1, and nothing here listens on another; [::1] alone is not enough"
+        raise OSError(error.errno, why) from None
     return socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, number)  # else without TCP_NODELAY
 
 

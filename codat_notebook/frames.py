@@ -73,10 +73,11 @@ ESTIMATE = {
     "requests_month": "number", "money_month": "number", "currency": "category", "note": "text",
 }  # fmt: skip
 PORTFOLIO = {
-    "company": "text", "state": "category", "first": "text", "connections": "text", "last_sync": "time",
+    "company": "text", "state": "category", "first": "text", "ready": "category",
+    "connections": "text", "last_sync": "time",
     "oldest_type": "category", "oldest": "time", "age": "duration", "fresh": "count", "late": "count",
-    "running": "count", "failure": "text", "failed": "time", "platforms": "text", "tags": "text", "seen": "time",
-    "company_id": "text",
+    "running": "count", "failure": "text", "failed": "time", "platforms": "text", "tags": "text",
+    "link_url": "text", "seen": "time", "company_id": "text",
 }  # fmt: skip
 GOALS = {"of": "category", "name": "category", "pass": "count", "warn": "count", "fail": "count", "share": "number"}
 SKEW = {

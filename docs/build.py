@@ -180,9 +180,11 @@ def llms(pages: Mapping[str, str]) -> str:
     """The site for programs that read: each page with its first sentence."""
     lines = ["# codat_notebook", "", "> Refresh and diagnose company data in Codat from Jupyter.", ""]
     for name, text in sorted(pages.items()):
-        prose = re.sub(r"^(?:#.*|```\{eval-rst\}|:::.*|!\[.*)$", "", text, flags=re.MULTILINE).strip()
+        prose = re.sub(r"^```(?!\{eval-rst\})[^\0]*?^```$", "", text, flags=re.MULTILINE)  # no code
+        prose = re.sub(r"^(?:#.*|```\{eval-rst\}|:::.*|!\[.*|\|.*)$", "", prose, flags=re.MULTILINE).strip()
         title = re.search(r"^# (.+)$", text, re.MULTILINE)
-        lines.append(f"- [{title[1] if title else name}]({name}.html): {' '.join(prose.split('. ')[0].split())[:200]}")
+        first = " ".join(re.split(r"[.:]\s|\n\n", prose)[0].split())
+        lines.append(f"- [{title[1] if title else name}]({name}.html): {first}")
     return "\n".join(lines) + "\n"
 
 

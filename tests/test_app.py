@@ -15,6 +15,7 @@ import pytest
 
 from codat_notebook.cli import main
 from codat_notebook.cli.child import APP_PORT, asked_company, asked_run, usual_port
+from codat_notebook.widgets.console_parts import Parts
 
 from .commands import Command, fetch, head, refuses, running
 
@@ -31,6 +32,14 @@ ACCOUNT = {"CODAT_API_KEY": KEY, "CODAT_AUTH_HEADER": f"Basic {KEY}", "CODAT_BAS
 def address(command: Command) -> str:
     """Where the page is, once it answers."""
     return command.expect(r"^Page (?:\(LIVE\)|       )\s?(http://127\.0\.0\.1:\d+)$")[1]
+
+
+def test_the_page_wears_no_class_of_a_part() -> None:
+    """What a part's styles say of what is in it would hold for the whole page."""
+    script = Path(main.__code__.co_filename).parent / "template/voila/templates/codat/static/page.js"
+    worn = set(re.findall(r'classList\.add\("([\w-]+)"\)', script.read_text(encoding="utf-8")))
+    assert len(worn) >= 2
+    assert not worn & {name for part in vars(Parts(None, (), read_only=False)).values() for name in part.classes}
 
 
 def test_each_visitor_gets_a_kernel_that_ends_when_idle(tmp_path: Path) -> None:
@@ -126,9 +135,9 @@ def test_who_does_not_come_by_hand_gets_the_door(tmp_path: Path) -> None:
     ("options", "known"),
     [
         ((), set()),
-        (("--connect-form",), {"CODAT_BASE_URL"}),
+        pytest.param(("--connect-form",), {"CODAT_BASE_URL"}, marks=pytest.mark.full),
         (("--live", "--read-only", "--no-memory"), set(ACCOUNT)),
-        (("--live", "--connect-form"), set(ACCOUNT)),
+        pytest.param(("--live", "--connect-form"), set(ACCOUNT), marks=pytest.mark.full),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -55,6 +56,22 @@ def test_a_missing_extra_is_named(package: str, extra: str, code: str) -> None:
         f"ModuleNotFoundError: {package} is not installed in this Python environment. It comes with the extra "
         f"{extra!r}: run  python -m pip install 'codat-notebook[{extra}]'"
     )
+
+
+NO_IPV4 = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && ip addr del 127.0.0.1/8 dev lo && exec "$@"', "sh"]
+
+
+def test_a_loopback_without_ipv4_is_told() -> None:
+    """Where there is no 127.0.0.1, another port would not help; the address is what is missing."""
+    if not which("unshare") or subprocess.run([*NO_IPV4, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody take an address away")
+    command = [sys.executable, "-m", "codat_notebook", "sandbox"]
+    run = subprocess.run([*NO_IPV4, *command], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (run.returncode, run.stderr.splitlines()) == (1, [
+        "codat-notebook: This machine has no address 127.0.0.1, and nothing here listens on another; [::1] alone is "
+        "not enough.",
+        "Next: ip addr add 127.0.0.1/8 dev lo",
+    ])  # fmt: skip
 
 
 def test_what_is_there_is_imported() -> None:

@@ -19,7 +19,7 @@ from codat_notebook.cli import parser
 from codat_notebook.diagnosis.rules import RULES
 from codat_notebook.models.assumptions import BY_NAME
 
-from .links import ROOT, Link, anchors, leads_out, leads_somewhere, links
+from .links import ROOT, Link, anchors, leads_out, leads_somewhere, links, texts
 
 #: Modules that promise names.
 ROOMS = [
@@ -130,6 +130,24 @@ def test_the_picture_of_the_house_is_true() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     floors = project["tool"]["importlinter"]["contracts"][0]["layers"]
     assert [set(line.split(" · ")) for line in picture] == [set(re.findall(r"[a-z]+", floor)) for floor in floors]
+
+
+#: Turns of phrase that no native speaker writes, and that crept in before.
+STRANGE = re.compile(
+    r"\bshall\b|gone on with|asked for once more|at no other one|is asked is|(?:these|them|those) that is there|"
+    r"there is none unless|with another code than|is said twice|is otherwise|with success\b|looks? anew|"
+    r"\bof which it is not known|is told so",
+    re.IGNORECASE,
+)
+
+
+def test_texts_are_plain_english() -> None:
+    """The README, the site, the notebooks and the commands' help have none of the worst turns of phrase."""
+    helps = next(action for action in parser()._actions if action.dest == "command").choices
+    read = [(path.name, text) for path, text in texts()] + [(name, each.format_help()) for name, each in helps.items()]
+    assert len(read) > 40
+    assert [(name, found[0]) for name, text in read for found in STRANGE.finditer(" ".join(text.split()))] == []
+    assert STRANGE.search("Keys come from the first of these that is there.")
 
 
 def test_links_lead_somewhere() -> None:

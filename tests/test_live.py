@@ -122,6 +122,8 @@ def test_what_freshness_gives_up_is_told_with_its_budget() -> None:
     need = float(found["reason"]["invoices"].split("below ")[1].split(" ")[0])
     assert "gives it up" not in " ".join(plan(optimal(), amount=need + 0.1, rate=[0.2, 30.0, 0.2])["reason"])
     assert "gives it up" not in " ".join(plan(optimal("age"), rate=[0.2, 30.0, 0.2])["reason"])
+    inside = cn.strategies.first(cn.strategies.keep_alive(), optimal())
+    assert "gives it up" in " ".join(plan(inside, amount=1.0, rate=[0.2, 30.0, 0.2])["reason"])
 
 
 def test_nonsense_shows_the_rows() -> None:

@@ -64,3 +64,17 @@ def test_notebooks_are_one_course(path: Path, following: Path) -> None:
     last = read(path).cells[-1]
     assert last.cell_type == "markdown"
     assert f"Next: [{following.stem}]({following.name})" in last.source
+
+
+def test_a_run_that_another_cell_waits_for_is_saved_with_its_end(tmp_path: Path) -> None:
+    """Without a browser, too: what was drawn by one cell is saved as it was when the next had waited."""
+    cells = [
+        "import codat_notebook as cn\nsession = cn.connect(sandbox=True)\n"
+        "run = session.refresh(session.companies(search='toft').id[0], 'invoices', 'customers')\nrun",
+        "_ = run.wait(timeout=100)",
+    ]
+    path = tmp_path / "waits.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells]), path)
+    saved = execute(path, tmp_path).metadata.widgets["application/vnd.jupyter.widget-state+json"].state.values()
+    [drawn] = [each.state for each in saved if each.state.get("_anywidget_id", "").endswith(".Progress")]
+    assert drawn["state"]["counts"]["total"] == drawn["state"]["counts"]["complete"] == 2

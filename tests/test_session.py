@@ -154,14 +154,18 @@ def test_the_key_is_nowhere(sandbox: Sandbox) -> None:
 
 
 def test_closing_twice_does_no_harm_and_ends_the_own_sandbox() -> None:
-    """connect(sandbox=True) starts one sandbox for all sessions of the process; it ends with the last."""
+    """connect(sandbox=True) starts one sandbox for all sessions of the process; it ends with the last. None of them
+    keeps the engine any longer."""
     first, session = cn.connect(sandbox=True), cn.connect(sandbox=True)
+    holders = session.context.engine._holders
+    assert {first, session} <= set(holders)
     url = session.client.server_url
     assert first.client.server_url == url
     first.close()
     first.close()
     assert len(session.companies()) == 12
     session.close()
+    assert not {first, session} & set(holders)
     with pytest.raises(RuntimeError, match="connect"):
         session.companies()
     with pytest.raises(RuntimeError, match="connect"):

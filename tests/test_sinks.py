@@ -53,6 +53,22 @@ def test_frames_print_no_control_characters(name: str) -> None:
     assert FRAMES[name].isin([HOSTILE]).to_numpy().any()
 
 
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_column_or_a_row_prints_no_control_characters(name: str) -> None:
+    """Nor what is made of one; values are as they came, and a test of a user's own takes a plain Series for it."""
+    frame = FRAMES[name]
+    column = next(column for column in frame.columns if HOSTILE in list(frame[column]))
+    with pd.option_context("display.max_colwidth", None):
+        for series in (frame[column], frame.iloc[0], frame[column].head(1), frame[column].to_frame().T.iloc[0]):
+            assert not STEERING.search(f"{series!r}{series}{series.to_string()}")
+            assert r"\x1b[2J\x07\x1b]0;owned\x07\x9b31m\u202egnp" in repr(series)
+            assert HOSTILE in series.tolist()
+    plain = pd.Series(frame[column])
+    assert type(plain) is pd.Series
+    pd.testing.assert_series_equal(frame[column], plain)
+    pd.testing.assert_series_equal(plain, frame[column])
+
+
 def test_a_frame_is_a_dataframe_to_all_who_compare() -> None:
     """In tests of users' own either may be the expected one."""
     plain = pd.DataFrame(COMPANIES)

@@ -10,6 +10,9 @@ from codat_notebook import strategies
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 
+#: A company that nobody has.
+ANY = "00000000-0000-4000-8000-000000000000"
+
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
@@ -67,12 +70,26 @@ def test_new_types_pass_where_the_company_has_them_or_the_caller_insists(
     [
         (lambda s: s.plan(report="financial"), "financials"),
         (lambda s: s.settings_audit("x", "landing"), "lending"),
+        (lambda s: s.plan(data_types="invoice"), "invoices"),
+        (lambda s: s.plan({ANY: ["bill"]}), "bills"),
+        (lambda s: s.cells(data_types=["invoices", "Bills"]), "bills"),
+        (lambda s: s.estimate(data_types="invoice"), "invoices"),
+        (lambda s: s.portfolio_status(goals={"invoice": "7D"}), "invoices"),
+        (lambda s: s.portfolio_status(goals={"financal": "7D"}), "financials"),
+        (lambda s: s.ready(ANY, ["invoice"]), "invoices"),
+        (lambda s: s.portfolio_ready(purpose=["invoice"]), "invoices"),
+        (lambda s: s.plan(tags={"Region": "uk"}), "region"),
         (lambda s: s.plan(platform="Xerro"), "Xero"),
         (lambda s: s.estimate(platform="quickboks online"), "QuickBooks Online"),
         (lambda s: s.portfolio_status(tags={"regoin": "uk"}), "region"),
         (lambda s: strategies.optimal("freshnes"), "freshness"),
         (lambda s: strategies.bundle("financal"), "financials"),
         (lambda s: s.refresh("Toft Store UK", "invoices"), "Toft Stores UK"),
+        (lambda s: s.refresh_all("Toft Store UK"), "Toft Stores UK"),
+        (lambda s: s.status("Toft Store UK"), "Toft Stores UK"),
+        (lambda s: s.report("Toft Store UK"), "Toft Stores UK"),
+        (lambda s: s.plan(companies="Toft Store UK"), "Toft Stores UK"),
+        (lambda s: s.ready("Toft Store UK", "lending"), "Toft Stores UK"),
         (lambda s: Sandbox(companies=0).faults.end_next("complete"), "Complete"),
         (lambda s: Sandbox(scenario="month-ends"), "month-end"),
         (lambda s: Sandbox(companies=0).stage("xero bank transaction"), "xero bank transactions"),
@@ -82,6 +99,18 @@ def test_other_words(session: Session, ask: Callable[[Session], Any], meant: str
     """Reports, purposes, platforms, tags, companies, statuses, strategies' words, situations of the sandbox."""
     with pytest.raises(ValueError, match=f"Did you mean '{meant}'"):
         ask(session)
+
+
+def test_a_company_named_as_it_is_called(sandbox: Sandbox, session: Session, toft: str) -> None:
+    """Its id is told; what is near to no name is refused or unknown, as before; nothing is queued."""
+    for ask in (session.refresh_all, session.status, session.connections, session.history):
+        with pytest.raises(ValueError, match=f"Did you mean 'Toft Stores UK'\\? Its id is {toft}."):
+            ask("Toft Stores UK")
+        with pytest.raises(ValueError, match="'xyzzy'") as caught:
+            ask("xyzzy")
+        assert "Did you mean" not in str(caught.value)
+    assert session.plan(companies="xyzzy").reason.tolist() == ["unknown company"]
+    assert sandbox.world.accepted == []
 
 
 def test_a_search(session: Session) -> None:

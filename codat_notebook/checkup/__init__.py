@@ -18,7 +18,7 @@ import msgspec
 from codat_notebook import __version__, display
 from codat_notebook.checkup.evidence import Atom, Verdict, listed
 from codat_notebook.checkup.judging import Case, judge
-from codat_notebook.checkup.probing import Desk, look, refresh_once
+from codat_notebook.checkup.probing import Prober, look, refresh_once
 from codat_notebook.client import CodatLending
 from codat_notebook.models import errors, shared
 from codat_notebook.models.assumptions import ASSUMPTIONS, BY_NAME
@@ -138,9 +138,9 @@ class CheckUp:
         return display.static_html(repr(self), frame, note="The whole text is in .report, the table in .frame.")
 
 
-def conclude(desk: Desk, tried: Mapping[str, Verdict], is_sandbox: bool) -> CheckUp:
-    """Judge what a desk has gathered, and what a refresh has shown (``tried``)."""
-    case = Case(desk.sights, secrets.token_bytes(16))
+def conclude(prober: Prober, tried: Mapping[str, Verdict], is_sandbox: bool) -> CheckUp:
+    """Judge what a prober has gathered, and what a refresh has shown (``tried``)."""
+    case = Case(prober.sights, secrets.token_bytes(16))
     found = {each.name: verdict for each in ASSUMPTIONS if (verdict := judge(each.name, case)) is not None}
     strange = {
         "fields": {name for name, _ in case.fields() if name not in _FIELDS and name.casefold() not in _TYPES},
@@ -153,8 +153,8 @@ def conclude(desk: Desk, tried: Mapping[str, Verdict], is_sandbox: bool) -> Chec
     return CheckUp(
         {**found, **tried},
         {kind: names for kind, names in told.items() if names},
-        desk.requests,
-        desk.stopped,
+        prober.requests,
+        prober.stopped,
         is_sandbox,
     )
 
@@ -184,14 +184,14 @@ def examine(session: Connected, refresh: str | None = None) -> CheckUp:
 
     Raises ``ReadOnlyError`` where the session may not queue.
     """
-    desk = Desk(session.client, refresh is not None)
+    prober = Prober(session.client, refresh is not None)
 
     def all_of_it() -> Any:
-        yield from look(desk)
-        return (yield from refresh_once(desk, refresh)) if refresh else {}
+        yield from look(prober)
+        return (yield from refresh_once(prober, refresh)) if refresh else {}
 
     tried = engine().call(session.client._drive_async(all_of_it()))
-    return conclude(desk, tried, session.is_sandbox)
+    return conclude(prober, tried, session.is_sandbox)
 
 
 __all__ = ["CheckUp", "doctor"]

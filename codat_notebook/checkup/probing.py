@@ -1,7 +1,7 @@
 """What the doctor asks: a fixed list of GETs, at most sixty, as a flow; and the one refresh, where somebody wants that.
 
-A :class:`Desk` sends them one by one, without repeats, and keeps what came. It stops by itself where going on is no use
-or not right: the key is refused, the plan has ended, Codat asks to slow down, or little of the day's quota is left.
+A :class:`Prober` sends them one by one, without repeats, and keeps what came. It stops by itself where going on is no
+use or not right: the key is refused, the plan has ended, Codat asks to slow down, or little of the day's quota is left.
 
 The refresh (``doctor --write-probes``) shows what reading cannot: what the POST answers, when the history shows it,
 what a second gets. One small data type is queued on one connection. The same POST is sent again under its own key,
@@ -65,7 +65,7 @@ def objects(value: Any) -> list[dict[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-class Desk:
+class Prober:
     """Sends requests of a client one by one and keeps the answers by label.
 
     ``stopped`` says why it sends no more; ``""``: it does. Raises ``ReadOnlyError`` where it is to write and the client
@@ -85,7 +85,7 @@ class Desk:
         return (yield from self._send(label, self._call.get(path, tuple(query.items()), company)))
 
     def post(self, label: str, path: str, key: str, **query: str) -> Flow[Sight]:
-        """Send one POST under an idempotency key. Raises ``ReadOnlyError`` where this desk only reads."""
+        """Send one POST under an idempotency key. Raises ``ReadOnlyError`` where this prober only reads."""
         if not self._writes:
             raise ReadOnlyError("The doctor only reads here. Nothing was sent.")
         get = self._call.get(path, tuple(query.items()))
@@ -130,17 +130,19 @@ _OF_HISTORY: Final = {
 }  # fmt: skip
 
 
-def look(desk: Desk) -> Flow[None]:
+def look(prober: Prober) -> Flow[None]:
     """Ask everything."""
-    first = yield from desk.ask("companies", "/companies")
+    first = yield from prober.ask("companies", "/companies")
     for label, path, query in _OF_ACCOUNT:
-        yield from desk.ask(label, path, **query)
+        yield from prober.ask(label, path, **query)
     for number, company in enumerate(_telling(first.rows)[:LOOKED_AT]):
         path = f"/companies/{company['id']}"
-        yield from desk.ask(f"status {number}", f"{path}/dataStatus")
-        newest = yield from desk.ask(f"history {number}", f"{path}/data/history", orderBy="-requested", pageSize="200")
+        yield from prober.ask(f"status {number}", f"{path}/dataStatus")
+        newest = yield from prober.ask(
+            f"history {number}", f"{path}/data/history", orderBy="-requested", pageSize="200"
+        )
         if number == 0:
-            yield from _subject(desk, company, next((str(row.get("id")) for row in newest.rows), ""))
+            yield from _subject(prober, company, next((str(row.get("id")) for row in newest.rows), ""))
 
 
 def _telling(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -149,57 +151,59 @@ def _telling(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(asked, key=lambda row: -sum("lastSync" in each for each in objects(row.get("dataConnections"))))
 
 
-def _subject(desk: Desk, company: dict[str, Any], operation: str) -> Flow[None]:
+def _subject(prober: Prober, company: dict[str, Any], operation: str) -> Flow[None]:
     """What is asked of one company alone, and how its history can be asked."""
     own, path = company["id"], f"/companies/{company['id']}"
     search = name_query(str(company.get("name") or "")) or "name~a"
-    yield from desk.ask("by name", "/companies", query=search)
-    yield from desk.ask("by swapped name", "/companies", query="name~" + search[5:].swapcase())
-    yield from desk.ask("joined", "/companies", query=f"id={own}||id={own}&&id={NOBODY}", pageSize="2")
-    yield from desk.ask("capitals", f"/companies/{own.swapcase()}")
-    yield from desk.ask("linked", f"{path}/connections", query="status=Linked")
-    yield from desk.ask("company settings", f"{path}/syncSettings")
+    yield from prober.ask("by name", "/companies", query=search)
+    yield from prober.ask("by swapped name", "/companies", query="name~" + search[5:].swapcase())
+    yield from prober.ask("joined", "/companies", query=f"id={own}||id={own}&&id={NOBODY}", pageSize="2")
+    yield from prober.ask("capitals", f"/companies/{own.swapcase()}")
+    yield from prober.ask("linked", f"{path}/connections", query="status=Linked")
+    yield from prober.ask("company settings", f"{path}/syncSettings")
     for label, query in _OF_HISTORY.items():
-        yield from desk.ask(label, f"{path}/data/history", query=query, pageSize="5")
+        yield from prober.ask(label, f"{path}/data/history", query=query, pageSize="5")
     if ID.fullmatch(operation):
-        yield from desk.ask("validation", f"{path}/sync/{operation}/validation")
+        yield from prober.ask("validation", f"{path}/sync/{operation}/validation")
 
 
-def refresh_once(desk: Desk, company: str) -> Flow[dict[str, Verdict]]:
+def refresh_once(prober: Prober, company: str) -> Flow[dict[str, Verdict]]:
     """Queue one data type of a company, and say what that showed; nothing where no type can be chosen."""
-    history = yield from desk.ask("before", f"/companies/{company}/data/history", orderBy="-requested", pageSize="200")
+    history = yield from prober.ask(
+        "before", f"/companies/{company}/data/history", orderBy="-requested", pageSize="200"
+    )
     rows = [row for row in history.rows if row.get("status") == "Complete" and row.get("dataType") in _SMALL]
     if not rows:
         return {}
     chosen = min(rows, key=lambda row: _SMALL.index(row["dataType"]))
     keys = str(uuid.uuid4()), str(uuid.uuid4())
-    first = yield from _post(desk, "queued", company, chosen, keys[0])
+    first = yield from _post(prober, "queued", company, chosen, keys[0])
     found: dict[str, Verdict] = {}
     if first.status != 200 or not isinstance(first.document, dict):
         return found
     own = str(first.document.get("id"))
-    shown = yield from desk.ask("shown", f"/companies/{company}/data/history", orderBy="-requested", pageSize="50")
+    shown = yield from prober.ask("shown", f"/companies/{company}/data/history", orderBy="-requested", pageSize="50")
     if shown.status == 200:
         there = any(row.get("id") == own for row in shown.rows)
         found["history-at-once"] = there, told("looked at once, {} rows", len(shown.rows))
-    if (yield from _runs(desk, company, own)):
-        again = yield from _post(desk, "again", company, chosen, keys[0])
+    if (yield from _runs(prober, company, own)):
+        again = yield from _post(prober, "again", company, chosen, keys[0])
         same = again.status == 200 and isinstance(again.document, dict) and again.document.get("id") == own
         found["keys-honoured"] = same, told("{}", again.status)
-    if (yield from _runs(desk, company, own)):
-        second = yield from _post(desk, "second", company, chosen, keys[1])
+    if (yield from _runs(prober, company, own)):
+        second = yield from _post(prober, "second", company, chosen, keys[1])
         named = IN_PROGRESS in str(second.document)
         evidence = told("{} with the exception" if named else "{} without the exception", second.status)
         found["in-progress-status"] = second.status == 400 and named, evidence
     return found
 
 
-def _runs(desk: Desk, company: str, operation: str) -> Flow[bool]:
-    seen = yield from desk.ask("running", wire.path("/companies/{c}/data/history/{o}", c=company, o=operation))
+def _runs(prober: Prober, company: str, operation: str) -> Flow[bool]:
+    seen = yield from prober.ask("running", wire.path("/companies/{c}/data/history/{o}", c=company, o=operation))
     row: Any = seen.document
     return isinstance(row, dict) and seen.status == 200 and is_running(str(row.get("status")), row.get("completed"))
 
 
-def _post(desk: Desk, label: str, company: str, chosen: dict[str, Any], key: str) -> Flow[Sight]:
+def _post(prober: Prober, label: str, company: str, chosen: dict[str, Any], key: str) -> Flow[Sight]:
     path = wire.path("/companies/{c}/data/queue/{t}", c=company, t=chosen["dataType"])
-    return (yield from desk.post(label, path, key, connectionId=str(chosen["connectionId"])))
+    return (yield from prober.post(label, path, key, connectionId=str(chosen["connectionId"])))

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from codat_notebook import __version__
 from codat_notebook.cli.exits import Exit, shown_command, told
@@ -53,24 +53,47 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says how to go on where the arguments are wrong."""
+    """Says what to do next if the arguments are wrong."""
 
     def error(self, message: str) -> NoReturn:
+        from codat_notebook.models.errors import shown
+
         self.print_usage(sys.stderr)
-        self.exit(Exit.ARGUMENTS, f"{self.prog}: error: {message}\nNext: {self.prog} --help\n")
+        self.exit(Exit.ARGUMENTS, f"{self.prog}: error: {shown(message)}\nNext: {self.prog} --help\n")
+
+
+class _PrintCompletion(argparse.Action):
+    """Prints what a shell reads to complete the commands and options, and files where a path is wanted."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: object, shell: Any, _: object = None) -> NoReturn:
+        from codat_notebook.models.errors import needed
+
+        try:
+            shtab = needed("shtab", "completion")
+        except ModuleNotFoundError as missing:
+            parser.error(str(missing))
+        commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+        for action in [each for command in commands.choices.values() for each in command._actions]:
+            if action.type is Path:
+                action.complete = shtab.FILE
+        print(shtab.complete(parser, shell))
+        parser.exit()
 
 
 def parser() -> argparse.ArgumentParser:
     """What the command line takes, also for tools that want to read it."""
     whole = _Parser(prog="codat-notebook", description="Refresh and diagnose company data in Codat from Jupyter.")
     whole.add_argument("--version", action="version", version=f"codat-notebook {__version__}")
+    completes = "print the completion script for a shell: bash, zsh or tcsh"
+    shells = ("bash", "zsh", "tcsh")
+    whole.add_argument("--print-completion", action=_PrintCompletion, choices=shells, metavar="SHELL", help=completes)
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     about = {
-        "demo": "an embedded Codat and JupyterLab with the notebooks; needs no key and no network",
-        "lab": "JupyterLab with the notebooks, copied to where you may write",
-        "app": "the console as a web page without code, on the sandbox or live; loopback only, no login",
-        "sandbox": "an embedded Codat alone, for notebooks, scripts and curl",
-        "listen": "print Codat's webhook events as they come; the signing secret is in CODAT_WEBHOOK_SECRET",
+        "demo": "start an embedded Codat, and JupyterLab with the notebooks; needs no key and no network",
+        "lab": "start JupyterLab with the notebooks, copied to a folder of yours",
+        "app": "serve the console as a web page, on the sandbox or live; loopback only, no login",
+        "sandbox": "start only the embedded Codat, for notebooks, scripts and curl",
+        "listen": "print Codat's webhook events as they arrive; set the signing secret in CODAT_WEBHOOK_SECRET",
     }
     shows_defaults = argparse.ArgumentDefaultsHelpFormatter
     made = {name: commands.add_parser(name, help=text, formatter_class=shows_defaults) for name, text in about.items()}
@@ -78,11 +101,11 @@ def parser() -> argparse.ArgumentParser:
     for name, command in made.items():
         add = command.add_argument
         if name == "listen":
-            add("--sandbox", action="store_true", help="an embedded Codat that delivers here; needs no secret")
+            add("--sandbox", action="store_true", help="start an embedded Codat that delivers here; needs no secret")
         elif name != "sandbox":
             add("--no-browser", action="store_true", help="print the address instead of opening it")
         if name == "app":
-            which = "the port to listen on; 0 takes a free one (default: 26328, or a free one where that is taken)"
+            which = "the port to listen on; 0 takes a free one (default: 26328, or a free one if that is taken)"
             add("--port", type=port, default=argparse.SUPPRESS, help=which)
         else:
             add("--port", type=port, default=0, help="the port to listen on; 0 takes a free one")
@@ -96,12 +119,12 @@ def parser() -> argparse.ArgumentParser:
             _add_world(command)
     usual = (Exit.DONE, Exit.PROBLEM, Exit.ARGUMENTS)
     for name, add_options, text, codes in (
-        ("refresh", _add_refresh, "refresh a company, a plan, or what a rule finds; wait for the end",
+        ("refresh", _add_refresh, "refresh a company, a plan, or what a rule finds, and wait for the end",
          [code for code in Exit if code < Exit.LATE or code is Exit.NO_MATCH]),
-        ("health", _add_health, "whether all companies' data is as fresh as it should be; queues nothing",
+        ("health", _add_health, "check whether all companies' data is as fresh as it should be; queues nothing",
          [*usual, Exit.OPEN, Exit.LATE]),
         ("memory", _add_memory, "delete a company from what sessions remember", usual),
-        ("ready", _add_ready, "whether companies' data is complete enough for what it is for; queues nothing",
+        ("ready", _add_ready, "check whether companies' data is complete enough for a purpose; queues nothing",
          [*usual, Exit.OPEN, Exit.NO_MATCH, Exit.NOT_READY, Exit.NOT_KNOWN]),
         ("doctor", _add_doctor, "check this machine, and whether Codat works as expected",
          [*usual, Exit.OPEN, Exit.NO_MATCH, Exit.DIFFERS]),
@@ -114,43 +137,43 @@ def parser() -> argparse.ArgumentParser:
 def _add_world(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     speed = _number(float, 1e-9, 1e9, "a speed is a number above 0")
-    add("--speed", type=speed, default=60.0, help="how many seconds pass there in one of ours")
-    add("--seed", type=int, default=7, help="the same seed, the same companies and outcomes")
-    story = "a fixed story that begins on a date of its own: month-end, situations"
+    add("--speed", type=speed, default=60.0, help="how many seconds pass in the sandbox in one real second")
+    add("--seed", type=int, default=7, help="the same seed gives the same companies and outcomes")
+    story = "play a fixed story, which has its own start date: month-end, situations"
     add("--scenario", choices=("month-end", "situations"), default=argparse.SUPPRESS, metavar="NAME", help=story)
 
 
 def _add_app(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("--live", action="store_true", help="Codat itself, with the key in CODAT_API_KEY or CODAT_AUTH_HEADER")
+    add("--live", action="store_true", help="use the real Codat, with the key in CODAT_API_KEY or CODAT_AUTH_HEADER")
     add("--read-only", action="store_true", help="refuse everything that queues a refresh")
     add("--memory", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=_MEMORY)
-    kept = "folder of the runs: with it a run outlives its page, and whoever opens its address goes on with it"
+    kept = "folder for journals: with it a run outlives its page, and whoever opens its address continues it"
     add("--journals", type=Path, metavar="FOLDER", help=kept)
-    add("--no-memory", action="store_true", help="remember nothing of what is seen; --live wants this or --memory")
+    add("--no-memory", action="store_true", help="remember nothing; --live needs this or --memory")
     add(
         "--connect-form",
         action="store_true",
-        help="ask each visitor how to connect, also with a key of their own; else nobody can change what you started",
+        help="ask visitors how to connect, also with their own key; without it nobody can change what you started",
     )
     visitors = _number(int, 1, math.inf, "at least one visitor")
-    add("--visitors", type=visitors, default=20, help="how many there may be at once")
+    add("--visitors", type=visitors, default=20, help="how many visitors there may be at once")
     minutes = _number(float, 1 / 60, 1e6, "a number of minutes above 0")
-    add("--idle", type=minutes, default=10.0, help="minutes after which a kernel without a page ends")
+    add("--idle", type=minutes, default=10.0, help="minutes after which a kernel with no open page ends")
     _add_limits(command, ", for each visitor")
 
 
 def _add_sandbox(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     companies = _number(int, 1, math.inf, "at least one company")
-    add("--companies", type=companies, default=12, help="how many companies there are")
-    add("--key", type=_key, default=argparse.SUPPRESS, help="the API key it accepts (default: one made of the seed)")
+    add("--companies", type=companies, default=12, help="how many companies to make up")
+    add("--key", type=_key, default=argparse.SUPPRESS, help="the API key it accepts (default: made from the seed)")
 
 
 def _add_health(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--told", type=Path, metavar="FILE", help="print only what has changed since the last call with this file")
-    add("--reserve", type=float, default=0.1, help="share of the day's quota that is left to others")
+    add("--reserve", type=float, default=0.1, help="share of the day's quota to leave for others")
     _add_limits(command)
     add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
 
@@ -158,18 +181,19 @@ def _add_health(command: argparse.ArgumentParser) -> None:
 def _add_memory(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--memory", type=Path, metavar="FILE", help=_MEMORY)
-    add("--forget", required=True, metavar="COMPANY", help="delete all that it holds of this company, by id")
+    add("--forget", required=True, metavar="COMPANY", help="delete everything about this company, given by id")
 
 
 def _add_ready(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("companies", nargs="+", metavar="COMPANY", help="a company's id, or its whole name")
-    add("--purpose", default="lending", help="lending, financials, bank, ...; or data types, joined by commas")
+    add("--purpose", default="lending", help="lending, financials, bank, ...; or data types, separated by commas")
     add("--period-end", metavar="DATE", help="last day of the period, such as 2026-10-31; without it none is ready")
-    add("--months", type=int, help="months of history that are needed before the period's end")
-    add("--source", action="append", help="what counts: accounting, bank, commerce; by default all")
-    add("--max-age", metavar="AGE", help="how long ago data may have been read; by default 31D")
-    add("--max-skew", metavar="AGE", default="1D", help="how far apart one source's data may be; 1D,7D: and all of it")
+    add("--months", type=int, help="months of history needed before the period's end")
+    add("--source", action="append", help="connections that count: accounting, bank, commerce (default: all)")
+    add("--max-age", metavar="AGE", help="how old data may be (default: 31D)")
+    skew = "how far apart the data of one source may have been read; 1D,7D: the second is for all sources"
+    add("--max-skew", metavar="AGE", default="1D", help=skew)
     add("--json", action="store_true", help="print one JSON document")
     _add_limits(command)
     add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
@@ -178,7 +202,7 @@ def _add_ready(command: argparse.ArgumentParser) -> None:
 def _add_doctor(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--deep", action="store_true", help="probe Codat by reading: at most 60 requests, one by one; no refresh")
-    add("--output", type=Path, metavar="FILE", help="write the report of --deep there, too")
+    add("--output", type=Path, metavar="FILE", help="also write the report of --deep to this file")
     add("--write-probes", metavar="COMPANY", help="with --deep: queue ONE refresh of this company, by id or whole name")
     add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
 
@@ -186,27 +210,27 @@ def _add_doctor(command: argparse.ArgumentParser) -> None:
 def _add_refresh(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("company", nargs="?", metavar="COMPANY", help="a company's id, or its whole name")
-    add("types", nargs="*", metavar="TYPE", help="Codat's keys of data types, such as invoices")
-    add("--connection", metavar="ID", help="only on this connection; without it, on each with the type")
+    add("types", nargs="*", metavar="TYPE", help="data types, as Codat names them, such as invoices")
+    add("--connection", metavar="ID", help="only this connection (default: every connection that has the type)")
     add("--product", metavar="NAME", help="a custom product of the company: all of it, or these types")
-    add("--plan", type=Path, help="a CSV with company_id and data_type, such as session.plan() gives")
-    rule = command.add_argument_group("or a rule", "refreshes, of the companies it looks at, what meets all conditions")
+    add("--plan", type=Path, help="a CSV file with company_id and data_type, such as session.plan() makes")
+    rule = command.add_argument_group("or a rule", "refresh what meets all conditions")
     add_rule = rule.add_argument
     add_rule("--older-than", metavar="AGE", help="data not read successfully for this long, such as 7D")
     add_rule("--failed", action="store_true", help="data whose last attempt failed")
-    add_rule("--overdue", action="store_true", help="also what has been in progress for more than 7 days")
+    add_rule("--overdue", action="store_true", help="also refresh what has been in progress for more than 7 days")
     add_rule("--report", action="append", help="the data types of a report: financials, receivables, ...")
     add_rule("--tag", action="append", type=_tag, metavar="NAME=VALUE", help="companies with this tag")
     add_rule("--platform", action="append", help="connections to this platform, by name or key")
     add_rule("--dry-run", action="store_true", help="queue nothing: print the plan as CSV")
     add("--journal", type=Path, help="a file that keeps the run; an unfinished run in it is finished first")
-    add("--new-run", action="store_true", help="then begin anew also where that was a run of the same plan")
+    add("--new-run", action="store_true", help="after that, start a new run even if it was a run of the same plan")
     add("--wait-lock", type=float, default=0.0, metavar="SECONDS", help="how long to wait for a journal in use")
     add("--reserve", type=float, default=0.0, help="share of the day's quota to leave for others")
     _add_limits(command)
-    add("--timeout", type=float, metavar="SECONDS", help="when to stop, whatever is under way")
-    add("--allow-empty", action="store_true", help="code 0 also where a company, tag or platform is not there")
-    add("--allow-unknown", action="store_true", help="take data types that nobody is known to have")
+    add("--timeout", type=float, metavar="SECONDS", help="stop after this time, even if operations are running")
+    add("--allow-empty", action="store_true", help="exit with 0 even if no company, tag or platform matches")
+    add("--allow-unknown", action="store_true", help="accept data types that no company is known to have")
     add("--json", action="store_true", help="print one JSON document instead of the table")
     add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
 
@@ -214,8 +238,8 @@ def _add_refresh(command: argparse.ArgumentParser) -> None:
 def _add_limits(command: argparse.ArgumentParser, whose: str = "") -> None:
     add = command.add_argument
     requests = _number(int, 1, math.inf, "at least one request")
-    add("--per-minute", type=requests, default=1000, help=f"requests in any minute at most{whose}")
-    add("--concurrent", type=requests, default=10, help=f"requests at a time for each company at most{whose}")
+    add("--per-minute", type=requests, default=1000, help=f"most requests in any minute{whose}")
+    add("--concurrent", type=requests, default=10, help=f"most requests at a time for each company{whose}")
 
 
 def _tag(text: str) -> tuple[str, str]:

@@ -2,7 +2,9 @@
 
 import base64
 import os
+import shlex
 import shutil
+import tempfile
 import webbrowser
 from argparse import Namespace
 from collections.abc import Collection
@@ -218,10 +220,18 @@ def copy_notebooks(source: Path, target: Path) -> list[str]:
             if name not in kept:
                 shutil.copyfile(source / name, target / name)
     except OSError as error:
+        other = shlex.quote(str(_writable() / target.name))
         raise CommandError(
-            f"The notebooks cannot be copied to {target}: {error.strerror}. Try another --dir."
+            f"The notebooks cannot be copied to {target.absolute()}: {error.strerror}. "
+            f"Start from a folder where you may write, or name one:  --dir {other}"
         ) from error
     return kept
+
+
+def _writable() -> Path:
+    """Where this user may write: the home folder, or that of temporary files for a user without one."""
+    home = Path(os.path.expanduser("~"))
+    return home if home.is_dir() and os.access(home, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def _run_lab(stop: Stop, arguments: Namespace, environment: dict[str, str], without: Collection[str] = ()) -> None:

@@ -25,19 +25,19 @@ class Exit(IntEnum):
         made.meaning = meaning
         return made
 
-    DONE = 0, "done: everything complete, nothing to do, or stopped by Ctrl-C where that is the way to end"
+    DONE = 0, "done: everything complete, nothing to do, or a server stopped by Ctrl-C"
     PROBLEM = 1, "a problem with the key, the network, the server, the machine or a file; nothing was queued"
     ARGUMENTS = 2, "wrong arguments, or a plan that cannot be read"
     FAILED = 3, "an operation failed"
     REFUSED = 4, "an operation was refused or not queued"
-    UNKNOWN = 5, "of an operation it is not known whether it was queued"
+    UNKNOWN = 5, "an operation may or may not have been queued"
     OPEN = 6, "stopped before the end"
-    HELD = 7, "another process works on the journal"
+    HELD = 7, "another process is using the journal"
     LATE = 8, "not all data is as fresh as it should be"
-    NO_MATCH = 9, "no company or connection is of that id, name, tag or platform"
-    DIFFERS = 10, "Codat is otherwise than this version takes it to be"
+    NO_MATCH = 9, "no company or connection has that id, name, tag or platform"
+    DIFFERS = 10, "Codat differs from what this version assumes"
     NOT_READY = 11, "a company's data is not complete enough"
-    NOT_KNOWN = 12, "of a company it is not known whether its data is complete enough"
+    NOT_KNOWN = 12, "it is not known whether a company's data is complete enough"
 
 
 def told(*codes: Exit) -> str:

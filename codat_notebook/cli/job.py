@@ -146,7 +146,8 @@ class Job:
                 return begin(waited)
             except JournalInUseError as error:
                 if self.stop.asked or self._now >= until:
-                    self.problem, self.held = str(error), True
+                    self.problem = str(error)
+                    self.held = True
                     return None
                 if not waited:
                     say(f"{error} Waiting for it.")
@@ -171,7 +172,8 @@ class Job:
                 wait(ending, 0.2)
         stopped = run.phase == "stopped"
         if run.trouble is not None:
-            self.problem, self.status = f"{run.trouble.why} {run.trouble.action}", run.trouble.status
+            self.problem = f"{run.trouble.why} {run.trouble.action}"
+            self.status = run.trouble.status
         elif stopped and not self.stop.asked and not self.context.answered:
             self.problem = self._silence
         known = {None, "", *run.company.connections} if run.company is not None else set()

@@ -200,7 +200,7 @@ def company_id(session: Session, company: str | None) -> str | None:
     if named:
         raise ArgumentsError(f"There are {len(named)} companies of that name: {', '.join(named[:5])}. Give the id.")
     meant = session.context.engine.call(company_meant(session.client, company))
-    raise NoMatchError(f"There is no company of that name: give its whole name, or its id.{meant}")
+    raise NoMatchError(f"There is no company {company[:80]!r}: give its whole name, or its id.{meant}")
 
 
 def _reading() -> Callable[[int, int], object]:

@@ -6,6 +6,7 @@ its choosing: no traceback, nothing left behind. Signals that a platform lacks (
 SIGBREAK) are passed over.
 """
 
+import errno
 import math
 import signal
 import time
@@ -37,6 +38,8 @@ class CommandError(Exception):
     def port(cls, port: int, error: OSError) -> Self:
         """A port cannot be listened on."""
         why = str(error.strerror).partition(" (")[0]  # without the address
+        if error.errno == errno.EADDRNOTAVAIL:
+            return cls(f"{why[0].upper()}{why[1:]}.", then="ip addr add 127.0.0.1/8 dev lo")
         return cls(f"Port {port} cannot be used: {why}. Try another --port, or leave it out.")
 
 

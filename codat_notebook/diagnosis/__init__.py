@@ -232,8 +232,9 @@ class _Case:
     def _together(self) -> str:
         """Whether other data types failed likewise about then, and whether more or fewer have succeeded since."""
         mine = _requested(self._operation)
-        others = [each for each in self._others if each.data_type.lower() != self.data_type and _is_over(each)]
-        near = [each for each in others if abs(_requested(each) - mine) <= _DAY]
+        recent = [each for each in self._others if _requested(each) + _DAY >= mine]
+        others = [each for each in recent if each.data_type.lower() != self.data_type and _is_over(each)]
+        near = [each for each in others if _requested(each) - mine <= _DAY]
         alike = {each.data_type.lower(): _requested(each) for each in near if each.status == self._operation.status}
         if self.word == "AuthError" and alike and any(e.status == "Complete" and _requested(e) > mine for e in others):
             return "linked again"

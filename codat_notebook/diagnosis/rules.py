@@ -435,7 +435,7 @@ RULES: Final = (
         action="Spread the data types over the day and refresh them less often.", retry="later", wait=_hours(12, 48),
         who="us", basis="inferred", source="docs/knowledge-base/advanced-sync-settings.md"),
     _customer("fails again", ("FetchError",), shape="again",
-        cause="It used to work and now always fails: permissions or the plan changed, or there is a lasting outage.",
+        cause="It keeps failing: permissions or the plan do not allow it, or there is a lasting outage.",
         action=f"Check the platform's status page and ask the customer what changed; else {_SUPPORT}.",
         basis="inferred", source=f"{_ACCOUNTING}/quickbooksonline/qbo-app-assessment-questionnaire.md"),
     DiagnosisRule("codat fails again", _CODATS, shape="again", cause="It keeps failing on Codat's side.",

@@ -34,7 +34,9 @@ class Receiver:
         tell: Callable[[str], object] = lambda line: None, clock: Callable[[], datetime | None] = lambda: None,
     ) -> None:  # fmt: skip
         self._secret = SigningSecret.of(secret)
-        self._hand_on, self._tell, self._clock = hand_on, tell, clock
+        self._hand_on = hand_on
+        self._tell = tell
+        self._clock = clock
         self._inbox = Inbox()
 
     async def __call__(

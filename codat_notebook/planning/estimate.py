@@ -6,7 +6,7 @@ itself), or from a plan. Prices are the user's own, for Codat tells none.
 For each rhythm a row in all and a row for each platform, and the same for Codat's own schedule, which takes no requests
 and is therefore the first thing to consider. Money is *unknown* where a price is, and so is its sum: it is never 0.
 
-    requests of a round = refreshes (one POST each) + companies x (1 to read its state + LOOKS to follow it)
+    requests of a round = refreshes (one POST each) + companies x (1 to read its state + models.looks to follow it)
     minutes of a round  = until the last operation has ended (runs.durations.last_end), with requests sent at 1,000 a
                           minute, Codat's limit; durations are those of a plan, else what its platforms usually take
     a month             = models.instants.MONTH days
@@ -22,7 +22,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from codat_notebook.models.instants import MONTH
-from codat_notebook.planning.plan import LOOKS
+from codat_notebook.models.looks import looks
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
 from codat_notebook.runs.durations import Lifetime, last_end
@@ -183,7 +183,11 @@ def estimate_rows(
         cells = {kind: number for kind, number in load.cells.items() if kind[0] == platform}
         parts.append((platform or "unknown", cells, load.companies[platform]))
     # Of one refresh: its POST, and its share of reading and following its company.
-    each = 1 + load.total * (1 + LOOKS) / load.refreshes if load.refreshes else 0.0
+    each = 0.0
+    if load.refreshes:
+        seconds = sum(usual.median * number for usual, number in _operations(load.cells, load.lifetimes).items())
+        followed = looks(load.total, load.refreshes / load.total, seconds / load.total)
+        each = 1 + load.total * (1 + followed) / load.refreshes
     rounds = [(rhythm_text(every), dict.fromkeys(load.cells, _DAY / every), each) for every in rhythms]
     rounds.append((SCHEDULE, _scheduled(load, schedule), 0.0))
     rows = [
@@ -228,12 +232,17 @@ def minutes_until_the_end(
 ) -> tuple[float, float]:
     """Minutes from the first request until the last refresh has ended: one round in ten is quicker than the first
     number, one slower than the second."""
+    low, high = last_end(_operations(cells, lifetimes), 60 * requests / A_MINUTE)
+    return low / 60, high / 60
+
+
+def _operations(cells: Mapping[Kind, int], lifetimes: Mapping[Kind, Lifetime]) -> Counter[Lifetime]:
+    """How many refreshes take how long."""
     assumed, operations = durations_of(()), Counter[Lifetime]()
     for (platform, data_type), number in cells.items():
         usual = lifetimes.get((platform, data_type)) or assumed.of(platform or "", data_type or "")
         operations[usual] += number
-    low, high = last_end(operations, 60 * requests / A_MINUTE)
-    return low / 60, high / 60
+    return operations
 
 
 def _money(

@@ -20,8 +20,10 @@ from codat_notebook.models.instants import instant, interval
 from codat_notebook.models.vocabulary import REPORTS, did_you_mean
 from codat_notebook.planning.needs import company_row
 from codat_notebook.planning.plan import plan_rows
+from codat_notebook.planning.readiness import Question, question_of
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
+from codat_notebook.planning.verdict import Readiness
 from codat_notebook.runs.cells import Cell
 
 if TYPE_CHECKING:
@@ -153,10 +155,12 @@ class PortfolioStatus:
         *,
         goal: Mapping[str, Any] | None = None,
         skew: str | timedelta = "7D",
+        question: Question | None = None,
         clock: ServerClock | None = None,
     ) -> None:
         self.snapshots = tuple(snapshots)
         self.time = time
+        self.question = question or question_of()
         self.clock = clock
         self._selection = selection
         self._goals = goals_by_type(goal)
@@ -178,12 +182,16 @@ class PortfolioStatus:
             and self._selection.takes(connection)
         ]
 
+    def goal(self, data_type: str) -> Goal | None:
+        """The goal of a data type, where one is set."""
+        return self._goals.get(data_type, self._goals.get("*"))
+
     def verdict(self, cell: Cell) -> str | None:
         """Whether a cell is as fresh as its goal wants: ``pass``, ``warn``, ``fail``.
 
         ``None`` where no goal is set, or it fails as it has to.
         """
-        goal = self._goals.get(cell.data_type, self._goals.get("*"))
+        goal = self.goal(cell.data_type)
         if goal is None or (cell.expected and cell.last_success is None):
             return None
         return goal.verdict(cell.age)
@@ -207,13 +215,23 @@ class PortfolioStatus:
         """Each company, what needs most first.
 
         ``company``, ``state`` (``needs a customer``, ``needs a refresh``, ``running``, ``fine``, ``not looked at``),
-        ``first`` (what to do first), ``connections``, ``last_sync``, ``oldest_type`` and when it was read (``oldest``,
-        ``age``), ``fresh`` (per cent of its cells that pass), ``late`` (cells that do not, or failed last),
+        ``first`` (what to do first), ``ready`` (whether it is for the purpose: ``ready``, ``not ready``, ``fresh``
+        where no period was given, ``not known``), ``connections``, ``last_sync``, ``oldest_type`` and when that was
+        read (``oldest``, ``age``), ``fresh`` (per cent of its cells that pass), ``late`` (cells that do not, or failed
+        last),
         ``running``, ``failure`` (the last one that still stands), when it ``failed``, ``platforms``, ``tags``,
-        ``seen``, ``company_id``.
+        ``link_url`` (for the customer, where that is what it needs), ``seen``, ``company_id``.
         """
-        rows = [company_row(snapshot, self._cells(snapshot), self._passes, self.time) for snapshot in self.snapshots]
+        rows = [
+            company_row(snapshot, self._cells(snapshot), self._passes, self._ready(snapshot), self.time)
+            for snapshot in self.snapshots
+        ]
         return frames.of_rows(frames.PORTFOLIO, sorted(rows, key=lambda row: row.urgency))
+
+    def _ready(self, snapshot: CompanySnapshot) -> str | None:
+        """The verdict in words; ``None`` where only a look can tell."""
+        known = snapshot.seen or snapshot.trouble or not snapshot.connections
+        return Readiness(snapshot, self.question, self.time).badge[0].lower() if known else None
 
     def _passes(self, cell: Cell) -> bool | None:
         verdict = self.verdict(cell)

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import interval
-from codat_notebook.models.vocabulary import daily_requests
+from codat_notebook.models.vocabulary import REPORTS, daily_requests
 from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import Load, Prices, estimate_rows
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.readiness import Question, purpose_of, question_of, whole_months
 from codat_notebook.planning.selection import Selection, select
-from codat_notebook.planning.snapshots import CompanySnapshot, Progress, read_cells, read_facts
+from codat_notebook.planning.snapshots import CompanySnapshot, Progress, check_named, read_cells, read_facts
 from codat_notebook.planning.sync_settings import audit_rows, read_settings
 from codat_notebook.planning.verdict import Readiness, of_answers
 from codat_notebook.runs.asking import Asking, Steps, ask, both
@@ -216,6 +216,9 @@ class PlanningMethods(Asking):
         platform: str | Iterable[str] | None = None,
         goals: Mapping[str, Any] | None = None,
         skew: str | timedelta = "7D",
+        purpose: str | Iterable[str] = "lending",
+        period_end: str | date | None = None,
+        sources: str | Iterable[str] | None = None,
         reserve: float = 0.1,
         progress: Progress | None = None,
     ) -> Steps[PortfolioStatus]:
@@ -227,20 +230,25 @@ class PlanningMethods(Asking):
         goals : data type, report or ``"*"`` (all others) -> the age that passes, twice as much being a warning; or a
             pair of ages that warn and fail. By default a week, and a month for what hardly changes.
         skew : how far apart the data types of one report may have been read.
+        purpose, period_end, sources : what companies are to be ready for, as in ``ready``.
 
         Notes
         -----
-        Returns a result with the frames ``cells``, ``goals``, ``skew``, ``tokens`` and ``troubles``, and ``plan()``,
-        the plan that would mend it. As a cell's last line it is a heatmap.
+        Returns a result with the frames ``companies``, ``cells``, ``goals``, ``skew``, ``tokens`` and ``troubles``, and
+        ``plan()``, the plan that would mend it. As a cell's last line it is a heatmap.
 
         Examples
         --------
         >>> health = session.portfolio_status(goals={"financials": "7D", "bank": ("1D", "3D")})  # doctest: +SKIP
         """
+        question = question_of(purpose, period_end, sources=sources)
         wanted = select(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
         snapshots = yield from ask(read_cells(self.context, wanted, reserve=reserve, progress=progress), _UNREAD)
         clock = self.context.client.clock
-        return PortfolioStatus(snapshots, wanted, clock.now(), goal=goals, skew=skew, clock=clock)
+        now = clock.now()
+        status = PortfolioStatus(snapshots, wanted, now, goal=goals, skew=skew, question=question, clock=clock)
+        check_named(map(str, goals or ()), snapshots, "*", *REPORTS)
+        return status
 
     portfolio_status, portfolio_status_async = both(_portfolio_status)
 
@@ -385,7 +393,9 @@ async def _read_for(
     """What has to be known to answer a question. The sync settings are read anew: they may have been mended."""
     context.settings.clear()
     context.profile = None
-    return await read_cells(context, wanted, settings=question.needs_settings, **options)
+    snapshots = await read_cells(context, wanted, settings=question.needs_settings, **options)
+    check_named(question.purpose.data_types, snapshots)
+    return snapshots
 
 
 def _wanted(companies: Any, data_types: Any, report: Any, tags: Any, platform: Any) -> tuple[Selection, Load | None]:

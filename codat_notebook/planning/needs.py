@@ -39,6 +39,7 @@ class CompanyRow:
     company: str
     state: str
     first: str
+    ready: str | None
     connections: str
     last_sync: datetime | None
     oldest_type: str | None
@@ -51,6 +52,7 @@ class CompanyRow:
     failed: datetime | None
     platforms: str
     tags: str
+    link_url: str | None
     seen: datetime | None
     company_id: str
 
@@ -61,10 +63,11 @@ class CompanyRow:
 
 
 def company_row(
-    snapshot: CompanySnapshot, cells: Iterable[Cell], is_fresh: Callable[[Cell], bool | None], now: datetime
-) -> CompanyRow:
+    snapshot: CompanySnapshot, cells: Iterable[Cell], is_fresh: Callable[[Cell], bool | None], ready: str | None,
+    now: datetime,
+) -> CompanyRow:  # fmt: skip
     """What is known of a company in a row. ``cells`` are those that are meant; ``is_fresh``: whether one meets its goal
-    (``None``: it has none)."""
+    (``None``: it has none); ``ready``: the verdict in words, where there is one."""
     meant, linked = list(cells), snapshot.linked
     judged = [fresh for cell in meant if (fresh := is_fresh(cell)) is not None]
     readable = [cell for cell in meant if cell.connection_id in linked]
@@ -73,11 +76,11 @@ def company_row(
     late = [*failing, *(cell for cell in readable if is_fresh(cell) is False and cell not in failing)]
     read = [(cell.last_success, cell.data_type) for cell in readable if cell.last_success is not None]
     oldest, oldest_type = min(read, default=(None, None))
-    state, first = _state(snapshot, failing, late, now)
+    state, first, link = _state(snapshot, failing, late, now)
     connections = sorted(snapshot.connections.values(), key=lambda each: (each.is_linked, each.platform_name))
     tags = snapshot.facts.tags if snapshot.facts else {}
     return CompanyRow(
-        company=snapshot.name, state=state, first=first,
+        company=snapshot.name, state=state, first=first, ready=ready,
         connections=" · ".join([*map(_worded, connections[:_NAMED]), *and_more(len(connections) - _NAMED)]),
         last_sync=max((time for each in connections if (time := instant(each.last_sync))), default=None),
         oldest_type=oldest_type, oldest=oldest, age=now - oldest if oldest else None,
@@ -87,17 +90,27 @@ def company_row(
         failure=f"{plain_name(failing[0].data_type)}: {plain_status(failing[0].status or '')}" if failing else None,
         failed=failing[0].last_requested if failing else None,
         platforms=", ".join(sorted({each.platform_name for each in connections})),
-        tags=", ".join(f"{name}={value}" for name, value in tags.items()), seen=snapshot.seen, company_id=snapshot.id,
+        tags=", ".join(f"{name}={value}" for name, value in tags.items()), link_url=link, seen=snapshot.seen,
+        company_id=snapshot.id,
     )  # fmt: skip
 
 
-def _state(snapshot: CompanySnapshot, failing: list[Cell], late: list[Cell], now: datetime) -> tuple[str, str]:
-    """What a company needs, and what to do first. ``late`` begins with what is ``failing``, newest first."""
+def _state(
+    snapshot: CompanySnapshot, failing: list[Cell], late: list[Cell], now: datetime
+) -> tuple[str, str, str | None]:
+    """What a company needs, what to do first, and the link that the customer needs for it. ``late`` begins with what is
+    ``failing``, newest first."""
     if ask := _to_link(snapshot, now):
-        return CUSTOMER, ask
+        return CUSTOMER, *ask
     for cell in failing:
         if cell.advice is not None and cell.advice.who == "customer":
-            return CUSTOMER, cell.advice.action
+            connection = snapshot.connections[cell.connection_id]
+            return CUSTOMER, cell.advice.action, connection.link_url or None if cell.advice.relink else None
+    return *_ours(snapshot, failing, late), None
+
+
+def _ours(snapshot: CompanySnapshot, failing: list[Cell], late: list[Cell]) -> tuple[str, str]:
+    """The same of a company that does not need the customer."""
     if snapshot.running:
         return RUNNING, f"Wait: {count(len(snapshot.running), 'operation')} running"
     if snapshot.facts is not None and snapshot.facts.only_parent:
@@ -112,20 +125,20 @@ def _state(snapshot: CompanySnapshot, failing: list[Cell], late: list[Cell], now
     return REFRESH, f"Refresh {count(len({cell.data_type for cell in helped}), 'data type')}"
 
 
-def _to_link(snapshot: CompanySnapshot, now: datetime) -> str | None:
-    """What to ask the customer for. What was never linked, or was unlinked on purpose, is missed only where nothing
-    else is linked."""
+def _to_link(snapshot: CompanySnapshot, now: datetime) -> tuple[str, str | None] | None:
+    """What to ask the customer for, and the link for it. What was never linked, or was unlinked on purpose, is missed
+    only where nothing else is linked."""
     facts = snapshot.facts
     if facts is None or facts.only_parent:
         return None
     for each in facts.connections.values():
         if each.status not in ("PendingAuth", "Unlinked") and _is_lost(each, now):
-            return f"Ask the customer to link {each.platform_name} again"
+            return f"Ask the customer to link {each.platform_name} again", each.link_url or None
     if facts.linked:
         return None
     again = next(iter(facts.connections.values()), None)
     what = f"{again.platform_name}{' again' if again.status == 'Unlinked' else ''}" if again else "a source"
-    return f"Ask the customer to link {what}"
+    return f"Ask the customer to link {what}", again.link_url or None if again else None
 
 
 def _is_lost(connection: Connection, now: datetime) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from codat_notebook.models.looks import looks
 from codat_notebook.models.operations import can_be_queued
 from codat_notebook.models.products import caution
 from codat_notebook.models.status import is_failed
@@ -23,10 +24,10 @@ from codat_notebook.runs.durations import Durations
 NEVER = "never read"
 #: It may never end. ``overdue=True`` queues it anew; where Codat still holds it, it is attached to.
 STUCK = f"in progress for more than {OVERDUE.days} days"
+#: Somebody has taken it out of the plan.
+LEFT_OUT = "left out"
 #: What a cell says of itself that fails again and again: each in its own words, but all of them one reason to count.
 _AGAIN = re.compile(r"failed \d+ times in a row, (this has never worked|not since \d+ \w+ \d+)")
-#: Requests that follow a company's refreshes to their end: looks at its history (assumed; more where they take long).
-LOOKS = 4.0
 
 
 @dataclass(slots=True)
@@ -49,21 +50,25 @@ class PlanRow:
 
 
 def plan_rows(snapshots: Sequence[CompanySnapshot], selection: Selection) -> list[PlanRow]:
-    """The plan for companies whose cells were read; see the module's docstring."""
+    """The plan for companies whose cells were read; see the module's docstring.
+
+    A row that is queued takes a request to queue it, and a share of the looks at its company.
+    """
     durations = durations_of(snapshots)
-    return [row for snapshot in snapshots for row in _company(snapshot, selection, durations)]
+    companies = [_company(snapshot, selection, durations) for snapshot in snapshots]
+    queued = [own for rows in companies if (own := [row for row in rows if row.action == "queue"])]
+    for own in queued:
+        looked = looks(len(queued), len(own), sum(row.seconds or 0.0 for row in own))
+        for row in own:
+            row.requests = 1 + looked / len(own)
+    return [row for rows in companies for row in rows]
 
 
 def _company(snapshot: CompanySnapshot, selection: Selection, durations: Durations) -> list[PlanRow]:
-    """The rows of a company. A queued one takes a request to queue it, and a share of the looks at the company."""
     cells = {(cell.connection_id, cell.data_type): cell for cell in snapshot.cells}
     targets = selection.of(snapshot.id.lower())
     pairs = dict.fromkeys(pair for target in targets for pair in _pairs(snapshot, selection, target, cells))
-    rows = [_row(snapshot, selection, pair, cells, durations) for pair in pairs]
-    queued = [row for row in rows if row.action == "queue"]
-    for row in queued:
-        row.requests = 1 + LOOKS / len(queued)
-    return rows
+    return [_row(snapshot, selection, pair, cells, durations) for pair in pairs]
 
 
 def _pairs(
@@ -146,7 +151,7 @@ def _not_due(cell: Cell, selection: Selection) -> str | None:
         return "did not fail"
     if selection.by_rule and cell.due is not None:
         return f"{cell.lasting}, too soon to retry" if cell.lasting else "failed, too soon to retry"
-    return None
+    return LEFT_OUT if (cell.company_id, cell.connection_id, cell.data_type) in selection.without else None
 
 
 def _occasion(snapshot: CompanySnapshot, cell: Cell | None, selection: Selection) -> str:

@@ -13,9 +13,10 @@ import pandas as pd
 from codat_notebook import frames
 from codat_notebook.columns import Frame, html_table
 from codat_notebook.markup import h
+from codat_notebook.models.looks import looks
 from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.planning.estimate import ALL, minutes_until_the_end, of_plan
-from codat_notebook.planning.plan import LOOKS, kind_of
+from codat_notebook.planning.plan import kind_of
 from codat_notebook.words import and_more, between, count
 
 if TYPE_CHECKING:
@@ -40,20 +41,28 @@ class PlanFrame(Frame):
     def _is_whole(self) -> bool:
         return {*_TOLD, "action", "company_id", "connection_id"} <= {*self.columns}
 
-    def _parts(self) -> tuple[list[str], Frame, str, Frame]:
-        """The sentences; what would be queued first; what is skipped, in a line and in rows."""
+    def sentences(self) -> tuple[list[str], str]:
+        """What it comes to, and what is skipped ("" for nothing)."""
         queued, skipped = (self[self["action"] == action] for action in ("queue", "skip"))
         companies = queued["company_id"].nunique()
         head = f"Would refresh {count(len(queued), 'data type')} of {count(companies, 'company')}"
         lines = [f"{head}: {_by_kind(queued)}." if len(queued) else "Would refresh nothing."]
         if len(queued):
-            requests, left = round(len(queued) + LOOKS * companies), self.attrs.get("requests_left")
-            share = f" of {count(left, 'request')} left today ({requests / left:.1%})" if left else " requests"
+            own = queued.groupby("company_id", observed=True)["seconds"].agg(["size", "sum"])
+            requests = round(len(queued) + looks(companies, own["size"], own["sum"]).sum())
+            left = self.attrs.get("requests_left")
+            part = f"{requests / left:.1%}" if left and requests / left >= 0.001 else "under 0.1%"
+            share = f" of {count(left, 'request')} left today ({part})" if left else " requests"
             load = of_plan(queued)
             low, high = (60 * each for each in minutes_until_the_end(load.cells, load.lifetimes, requests))
             lines.append(f"Takes about {requests:,}{share}; the last has usually ended after {between(low, high)}.")
         why = f"{count(len(skipped), 'data type')} skipped: {_by_kind(skipped)}" if len(skipped) else ""
-        return lines, _told(queued), why, _told(skipped)
+        return lines, why
+
+    def _parts(self) -> tuple[list[str], Frame, str, Frame]:
+        """The sentences, of what is queued and of what is skipped, each with its first rows."""
+        lines, why = self.sentences()
+        return lines, _told(self[self["action"] == "queue"]), why, _told(self[self["action"] == "skip"])
 
     def __repr__(self) -> str:
         if not self._is_whole:

@@ -52,9 +52,11 @@ def expiry(connection: Connection, events: Sequence[LinkEvent], now: datetime) -
     created = instant(connection.created) or now
     linked = next((each for each in reversed(events) if each.event in (LINKED, RELINKED)), None)
     after, by = (linked.after, linked.by) if linked else (created, created)
-    used = max(instant(connection.last_sync) or by, by)
-    start, end = (max(used + timedelta(days=days), now) for days in (UNUSED.least, UNUSED.most))
-    idle = Expiry(IDLE, start, end, UNUSED.basis, UNUSED.source)
+    read = max(instant(connection.last_sync) or after, after)
+    if connection.last_sync and linked and linked.event == LINKED:  # what was read then had been linked
+        by = min(by, read)
+    start, end = read + timedelta(days=UNUSED.least), max(read, by) + timedelta(days=UNUSED.most)
+    idle = Expiry(IDLE, max(start, now), max(end, now), UNUSED.basis, UNUSED.source)
     consent = _consent(CONSENTS[platform.key], after, by, now) if platform and platform.key in CONSENTS else idle
     return min(consent, idle, key=lambda each: each.earliest)
 

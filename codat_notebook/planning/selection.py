@@ -32,6 +32,14 @@ class Selection:
     by_rule: bool = False
     #: Whether what runs for longer than it can is queued anew.
     overdue: bool = False
+    #: (company, connection, data type) of cells that somebody has taken out.
+    without: frozenset[tuple[str, str, str]] = frozenset()
+
+    @property
+    def named(self) -> set[str]:
+        """The data types that are named."""
+        targets = (target for wanted in (self.targets or {}).values() for target in wanted)
+        return {*(self.types or ()), *(data_type for data_type, _ in targets if data_type is not None)}
 
     def takes_company(self, company: Company) -> bool:
         """Whether a company has all the tags."""

@@ -25,12 +25,13 @@ from codat_notebook.models.vocabulary import did_you_mean
 from codat_notebook.planning.relinks import expiry
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.sync_settings import Settings, merged
-from codat_notebook.runs.cells import DEPTH, Cell, make_cells, reaches_back
-from codat_notebook.runs.context import FEW, CompanyFacts, RunContext, find_companies
+from codat_notebook.runs.cells import DEPTH, Cell, all_succeeded, make_cells, reaches_back
+from codat_notebook.runs.context import FEW, CompanyFacts, RunContext, check_ids, find_companies
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
 from codat_notebook.runs.governor import Hold
 from codat_notebook.runs.memory import Look, mark_of
 from codat_notebook.runs.records import Subject
+from codat_notebook.runs.targets import check_types
 
 T = TypeVar("T")
 Progress = Callable[[int, int], object]
@@ -132,6 +133,7 @@ async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnap
     """The companies with their connections and nothing more, which is remembered: one request for 5,000 of them.
 
     Raises the client's typed errors where they cannot be listed."""
+    await check_ids(context.client, wanted.targets or (), where_near=True)
     if wanted.targets is not None and len(wanted.targets) <= FEW:
         companies = [(id, await _company(context, id)) for id in wanted.targets]
     else:
@@ -146,6 +148,7 @@ async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnap
         elif wanted.takes_company(company):
             facts = await context.facts(company, id)
             snapshots.append(CompanySnapshot(facts.id, facts.name, facts))
+    check_named(wanted.named, snapshots)
     looks = [Look(each.facts, context.now) for each in snapshots if each.facts is not None]
     await context.remember(lambda memory: memory.saw(looks))
     if wanted.targets is None:
@@ -153,15 +156,21 @@ async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnap
     return snapshots
 
 
+def check_named(data_types: Iterable[str], snapshots: Iterable[CompanySnapshot], *others: str) -> None:
+    """Raise ``ValueError`` for a data type that is none of the ``others`` and that nobody has, where one is near."""
+    supported = (types for each in snapshots if each.facts is not None for types in each.facts.supported.values())
+    check_types(data_types, {*others}.union(*supported))
+
+
 def _check_words(wanted: Selection, companies: Sequence[Company]) -> None:
     """Raise ``ValueError`` for a platform or a tag that nobody has, where another one is near."""
     connections = [connection for company in companies for connection in company.data_connections or ()]
     linked = {name for each in connections for name in (each.platform_name, each.integration_key) if name}
-    tags = {name for company in companies for name in company.tags or ()}
-    platforms = linked | {*BY_NAME, *BY_KEY}
+    tags = {name: name for company in companies for name in company.tags or ()}
+    platforms = {name.casefold(): name for name in linked | {*BY_NAME, *BY_KEY}}
     for what, words, known in (("platform", wanted.platforms, platforms), ("tag", wanted.tags, tags)):
-        missing = [word for word in words or () if word.casefold() not in {name.casefold() for name in known}]
-        if missing and (meant := did_you_mean(missing[0], known)):
+        missing = [word for word in words or () if word not in known]
+        if missing and (meant := did_you_mean(missing[0], known.values())):
             raise ValueError(f"No company has the {what} {missing[0]!r}.{meant}")
 
 
@@ -312,9 +321,7 @@ class _Reader:
         newest = ListPullOperationsRequest(company_id=id, order_by="-requested", page_size=DEPTH)
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
         look = Look(facts, asked, page.results, whole=page.links.next is None)
-        if look.whole and reaches_back(facts, page.results):
-            return look
-        if all(cell.last_success is not None for cell in _cells(look, self.context.now)):
+        if (look.whole and reaches_back(facts, page.results)) or all_succeeded(facts, page.results):
             return look
         statuses = await self._in_turn(lambda: calls.get_status_async(request={"company_id": id}))
         return replace(look, statuses=statuses.by_type)

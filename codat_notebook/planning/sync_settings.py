@@ -16,7 +16,7 @@ from typing import Any, Final
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import SyncSetting, SyncSettings
-from codat_notebook.models.vocabulary import REFERENCE_DATA, STATEMENTS, Purpose, custom_identifier
+from codat_notebook.models.vocabulary import REFERENCE_DATA, STATEMENTS, Purpose, custom_identifier, plain_name
 from codat_notebook.runs.cells import Cell, CompanyStatus
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.words import rhythm_text
@@ -147,7 +147,7 @@ def audit_rows(
     ]
     for name, setting in settings.items():
         if name in by_us and setting.schedule is not None:
-            what = f"Codat reads {name} {rhythm_text(setting.schedule)}, and a journal of yours does."
+            what = f"{plain_name(name)}: Codat reads this {rhythm_text(setting.schedule)}, and a journal of yours does."
             how = f"Leave it to one of them: take it out of your refresh, or off the schedule {_WHERE}."
             found.append((name, "read twice", what, how, _TWICE))
     columns = ("data_type", "finding", "what", "action", "source", "level", "company_id")
@@ -159,22 +159,24 @@ def _lacking(
     name: str, setting: TypeSetting | None, purpose: Purpose, by_us: bool, months: int, now: datetime
 ) -> Iterable[tuple[str, str, str, str]]:
     """What one needed data type lacks: finding, what, action, source."""
+    said = plain_name(name)
     if setting is None or not setting.fetch_on_first_link:
-        told = "is not in the settings" if setting is None else "is not fetched on first link"
+        told = "not in the settings" if setting is None else "not fetched on first link"
         how = f"Switch on “fetch on first link” for it {_WHERE}; then refresh it once."
-        yield "not fetched", f"{name} {told}, so it is missing after linking.", how, purpose.source
+        yield "not fetched", f"{said}: {told}, so missing after linking.", how, purpose.source
     if not by_us and (setting is None or setting.schedule is None):
         how = f"Choose a frequency for it {_WHERE}, or refresh it yourself."
-        yield "not refreshed", f"Neither Codat's schedule nor a journal of yours reads {name} again.", how, _TYPES
+        what = f"{said}: neither Codat's schedule nor a journal of yours reads this again."
+        yield "not refreshed", what, how, _TYPES
     if setting is None:
         return
     if name in REFERENCE_DATA:
         if setting.window_months or setting.from_utc:
-            what = f"{name} is a list that other records refer to, and is read in part."
+            what = f"{said}: other records refer to this list, which is read in part."
             yield "window on reference data", what, f"Remove its window {_WHERE}.", _PAGE
     elif (back := months_read(setting, now, now)) < months:
         how = f"Widen the window {_WHERE}; a full sync has to follow."
-        yield "window too short", f"{back:g} months of {name} are read; {months} are needed.", how, _PAGE
+        yield "window too short", f"{said}: {back:g} months are read; {months} are needed.", how, _PAGE
 
 
 def months_read(setting: TypeSetting, end: datetime, read: datetime) -> float:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 READY, NOT_READY, UNKNOWN = "ready", "not_ready", "unknown"
 #: State -> what its badge says, and its colour (``models.status.TONES``).
-_BADGES: Final = {READY: ("Ready", "ok"), NOT_READY: ("Not ready", "bad"), UNKNOWN: ("Not known", "warn")}
+BADGES: Final = {READY: ("Ready", "ok"), NOT_READY: ("Not ready", "bad"), UNKNOWN: ("Not known", "warn")}
+#: The same where it is only not known because no period was given.
+FRESH: Final = ("Fresh", "warn")
 UNSEEN: Final = "Whether the books are closed cannot be seen from here."
 ALONE: Final = "Refreshing alone will not make this company ready."
 _LINK: Final = " The link may work only once, and for a day: send it at once."
@@ -100,7 +102,7 @@ class Readiness:
     @property
     def badge(self) -> tuple[str, str]:
         """The verdict in a word or two, and its colour."""
-        return ("Fresh", "warn") if self.state == UNKNOWN and self._only_period else _BADGES[self.state]
+        return FRESH if self.state == UNKNOWN and self._only_period else BADGES[self.state]
 
     @property
     def _only_period(self) -> bool:

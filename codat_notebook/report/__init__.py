@@ -20,7 +20,7 @@ from pathlib import Path
 
 from codat_notebook import markup
 from codat_notebook.diagnosis import Advice
-from codat_notebook.markup import Child, Markup, h, link
+from codat_notebook.markup import Child, Markup, h, link, text_of
 from codat_notebook.models import vocabulary
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
@@ -29,7 +29,6 @@ from codat_notebook.models.status import (
     OLD,
     STALE,
     can_be_relinked,
-    is_problem,
     is_running,
     meaning,
     plain_status,
@@ -121,7 +120,10 @@ def page(several: Sequence[Findings], unread: Sequence[ErrorRecord] = ()) -> str
     main = h(
         "main",
         None if alone else [_title(name_of(several), first, []), summary(several, unread)],
-        [h("div", _company(each), class_="company", id=f"c{number}") for number, each in enumerate(several, 1)],
+        [
+            h("div", parts if alone else _below(parts), class_="company", id=f"c{number}")
+            for number, parts in enumerate(map(_company, several), 1)
+        ],
         h(
             "footer",
             f"Not live: this is what Codat answered at {minute(first.now)}. Made by codat_notebook; the records "
@@ -134,6 +136,11 @@ def page(several: Sequence[Findings], unread: Sequence[ErrorRecord] = ()) -> str
 def name_of(several: Sequence[Findings]) -> str:
     """What a report is called: the company's name, or how many there are."""
     return several[0].status.facts.name if len(several) == 1 else count(len(several), "company")
+
+
+def _below(parts: Child) -> Markup:
+    """The same with each heading one level further down, under that of the whole page."""
+    return Markup(re.sub(r"(?<=<h|/h)[1-3](?=>)", lambda level: str(int(level[0]) + 1), text_of(parts)))
 
 
 def _company(findings: Findings) -> list[Child]:
@@ -250,8 +257,9 @@ def _connection(connection: Connection, now: datetime) -> list[Child]:
 
 
 def remedies(status: CompanyStatus) -> Markup | None:
-    """What to do: one card for each connection and diagnosis, with the data types that it stops."""
-    failed = [(cell, cell.advice) for cell in status.cells if cell.advice and is_problem(cell.status or "")]
+    """What to do: one card for each connection and diagnosis, with the data types that it stops. That a platform has no
+    such data needs no card."""
+    failed = [(cell, cell.advice) for cell in status.cells if cell.advice and cell.advice.rule != "not supported"]
     cards: dict[tuple[str, str, str], list[tuple[Cell, Advice]]] = {}
     for cell, advice in sorted(failed, key=lambda pair: (pair[1].expected, pair[0].platform, pair[0].data_type)):
         cards.setdefault((cell.connection_id, advice.rule, cell.status or ""), []).append((cell, advice))

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from codat_notebook.client.async_driver import running_loop
 from codat_notebook.models.errors import CodatLendingError
-from codat_notebook.runs.context import CLOSED, RunContext
+from codat_notebook.runs.context import CLOSED, RunContext, check_ids
 from codat_notebook.runs.records import Subject
 
 P = ParamSpec("P")
@@ -48,7 +48,17 @@ class Asking:
         if self.context.closed:
             asked.close()
             raise RuntimeError(CLOSED)
-        return self._guard(asked, what, Subject(company_id=company_id))
+        return self._guard(self._named(asked, company_id), what, Subject(company_id=company_id))
+
+    async def _named(self, asked: Coroutine[Any, Any, T], company_id: str | None) -> T:
+        """What is asked of a company, unless that is named by what is nearly another one's name."""
+        try:
+            named = [company_id] if isinstance(company_id, str) else ()
+            await check_ids(self.context.client, named, where_near=True)
+        except BaseException:
+            asked.close()
+            raise
+        return await asked
 
     async def _worked(self, steps: Steps[T]) -> T:
         """On the engine: all the steps, computed in its workers."""
@@ -96,7 +106,8 @@ def _shown(call: F, method: Callable[..., Any], twin: str = "") -> F:
     signature = inspect.signature(method)
     result = str(signature.return_annotation).removeprefix("Steps[").removesuffix("]")
     call.__name__ = name + twin
-    call.__qualname__ = method.__qualname__.replace("._", ".") + twin
+    method.__qualname__ = method.__qualname__.replace("._", ".")  # which errors about arguments name
+    call.__qualname__ = method.__qualname__ + twin
     call.__module__ = method.__module__
     call.__doc__ = f"As :meth:`{name}`, to await; the event loop goes on meanwhile." if twin else method.__doc__
     call.__signature__ = signature.replace(return_annotation=result)  # type: ignore[attr-defined]  # inspect reads it

@@ -71,7 +71,7 @@ def carried(
     ``retry``: what failed and may be tried again now is a further attempt, and with ``later`` what may be tried again
     at a later time waits for that. ``queue``: what was not queued when the watching ended is queued; else it stays so.
     """
-    times = {place: retry_from(row) if retry else None for place, row in enumerate(company.rows)}
+    times = {place: retry_from(row) if retry else None for place, row in enumerate(company.latest)}
     again = {place: moment for place, moment in times.items() if moment is not None and (later or moment <= now)}
     whole = company.at_once and company.all_done in (None, "refused")  # the one request for everything was refused
     if again and (whole or company.product is not None):

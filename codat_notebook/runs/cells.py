@@ -160,6 +160,13 @@ def reaches_back(facts: "CompanyFacts", operations: Iterable[PullOperation]) -> 
     return True
 
 
+def all_succeeded(facts: "CompanyFacts", operations: Sequence[PullOperation]) -> bool:
+    """Whether a history shows a success of each cell that there is, so that the data status cannot know of more."""
+    there = {(id, name) for id, names in facts.supported.items() for name in names}
+    there |= {(each.connection_id, each.data_type) for each in operations}
+    return there == {(o.connection_id, o.data_type) for o in operations if o.status == "Complete" and o.told}
+
+
 def make_cells(
     facts: "CompanyFacts",
     statuses: Mapping[str, DataStatus],
@@ -182,7 +189,7 @@ def make_cells(
         latest.setdefault(kind, operation)
         if operation.status == "Complete":
             successes.setdefault(kind, operation)
-            if _is_sync_of(operation, statuses.get(operation.data_type)):
+            if operation.data_type not in shown and _is_sync_of(operation, statuses.get(operation.data_type)):
                 shown.add(operation.data_type)
     keys = {(id, data_type) for id, types in facts.supported.items() for data_type in types} | latest.keys()
     if len(facts.connections) == 1:  # what neither the platform nor the history shows (any more) can be of no other

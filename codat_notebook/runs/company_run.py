@@ -25,7 +25,7 @@ from codat_notebook.runs import polling
 from codat_notebook.runs.cells import at_machine
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.records import ErrorRecord, Subject, from_operation, log_error
-from codat_notebook.runs.rows import STATES, Row
+from codat_notebook.runs.rows import STATES, Latest, Row
 from codat_notebook.runs.targets import Skipped, Target
 from codat_notebook.utils import RetryConfig
 
@@ -253,6 +253,15 @@ class CompanyRun:
         """Stands for everything where the rows of ``data/all``, or of a product, are not known."""
         what = f"all of {self.product}" if self.product is not None else "all data types"
         return Row(what, company_id=self.company_id, before=self.before)
+
+    @property
+    def latest(self) -> tuple[Row, ...]:
+        """The rows as they are by now, where somebody looks at the company, too: others may have read it since."""
+        watch = self.context.watching.known(self.company_id)
+        if watch is None or watch.status is None:
+            return self.rows
+        latest, now = Latest(watch.status), self.context.now
+        return tuple(latest.of(row, now) for row in self.rows)
 
     @property
     def failures(self) -> list[tuple[int, ErrorRecord]]:

@@ -24,7 +24,7 @@ from codat_notebook.events import Event as CodatEvent
 from codat_notebook.events import Inbox
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError, NoResponseError
 from codat_notebook.models.shared import Company, CompanyReference, Connection, PullOperation, SyncSettings
-from codat_notebook.models.vocabulary import custom_identifier, did_you_mean
+from codat_notebook.models.vocabulary import ID, custom_identifier, nearest
 from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.governor import Governor
 from codat_notebook.runs.polling import LARGEST_PAGE
@@ -157,7 +157,8 @@ class RunContext:
         self.runs = WeakValueDictionary()
         self.kept = deque()
         self.watching = Watching(self)
-        self._asking, self._forgetting = asyncio.Lock(), None
+        self._asking = asyncio.Lock()
+        self._forgetting = None
         self.governor.under_way = 0
 
     def held(self) -> list[Any]:
@@ -205,7 +206,7 @@ class RunContext:
             self._changed.add(news.company_id)
             if self._forgetting is None or self._forgetting.done():
                 self._forgetting = asyncio.get_running_loop().create_task(self._forget())
-        waited: list[bool] = [run.hear(news) for run in self.held()]
+        waited: list[bool] = [run._hear(news) for run in self.held()]
         if not any(waited) and (watch := self.watching.known(event.company_id)) is not None:
             watch.hear(news)
 
@@ -252,7 +253,8 @@ class RunContext:
         async with self._asking:  # whoever comes meanwhile waits for the same answer
             if self.support is None:
                 integrations = [each async for each in self.client.integrations.iterate_async()]
-                self.offline, self.support = on_premise(integrations), readable(integrations)
+                self.offline = on_premise(integrations)
+                self.support = readable(integrations)
         connections = {each.id: placed(each, self.offline) for each in company.data_connections or ()}
         able = supported(connections.values(), self.support)
         id = company.id or company_id
@@ -290,9 +292,27 @@ async def find_companies(client: CodatLending, search: str | None, limit: int | 
 
 
 async def company_meant(client: CodatLending, name: str) -> str:
-    """The company that somebody probably meant by a name that none has, as a sentence; empty where none is near."""
-    companies = await find_companies(client, None, LARGEST_PAGE)
-    return did_you_mean(name, [each.name for each in companies if each.name])
+    """The company that somebody probably meant by a name, as a sentence, with its id where no other has the same name;
+    empty where none is near."""
+    return _meant(name, await find_companies(client, None, LARGEST_PAGE))
+
+
+def _meant(name: str, companies: Iterable[Company]) -> str:
+    called = [(each.name, each.id) for each in companies if each.name]
+    near = nearest(name, [each for each, _ in called])
+    ids = [id for each, id in called if each == near]
+    return f" Did you mean {near!r}?{f' Its id is {ids[0]}.' if len(ids) == 1 else ''}" if near else ""
+
+
+async def check_ids(client: CodatLending, company_ids: Iterable[str], *, where_near: bool = False) -> None:
+    """Raise ``InvalidRequestError`` for a company that is not named by an id, with the one that was probably meant
+    (``where_near``: only if there is one). Ids ask nothing, names one request for all."""
+    names = [name for name in company_ids if not ID.fullmatch(name)]
+    companies = await find_companies(client, None, LARGEST_PAGE) if names else []
+    for name in names[:FEW]:  # to compare one with all names takes a moment
+        if (meant := _meant(name, companies)) or not where_near:
+            find = "session.companies(search=...) finds it"
+            raise InvalidRequestError(f"A company is named by its id, a UUID, not {name[:80]!r}: {find}.{meant}")
 
 
 async def find_operations(client: CodatLending, company_id: str, limit: int | None) -> list[PullOperation]:

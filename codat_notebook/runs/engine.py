@@ -50,6 +50,8 @@ class Engine:
         self.closed = False
         self._holders: weakref.WeakSet[object] = weakref.WeakSet()
         self._expected: set[object] = set()
+        #: Widgets whose state was sent since somebody last waited.
+        self.drawn: weakref.WeakSet[Any] = weakref.WeakSet()
         self._lock = forking.Lock()
         self._begin(loop or asyncio.new_event_loop())
         forking.remember(self)
@@ -151,6 +153,11 @@ class Engine:
         await asyncio.sleep(0.01)  # for what has been posted already
         while self._expected and self.loop.time() < until:  # noqa: ASYNC110 - it is set a few times a second, read once
             await asyncio.sleep(0.01)
+        # What runs a notebook without a browser keeps only what is sent on behalf of the running cell: here the one
+        # that waits, whose context this has. The messages of a run itself are of the cell that began it.
+        drawn, self.drawn = self.drawn, weakref.WeakSet()
+        for widget in drawn:
+            widget.send_state("state")
 
     def hold(self, holder: object) -> None:
         """Keep the engine for ``holder`` (an open session, a console that waits for one) until it is released."""

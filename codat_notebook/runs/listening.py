@@ -120,7 +120,8 @@ def _server(receiver: Receiver) -> Any:
     class Quiet(H11Protocol):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self.logger, self.access_log = logger, False
+            self.logger = logger
+            self.access_log = False
 
     config = uvicorn.Config(
         receiver, loop="asyncio", http=Quiet, ws="none", lifespan="off", interface="asgi3", log_config=None,

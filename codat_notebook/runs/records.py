@@ -76,7 +76,9 @@ class RefreshError(errors.CodatLendingError):
         self.records = tuple(records)
         if first is not None:
             self.status_code = int(first.status) if first.status and first.status.isdecimal() else 0
-            self.action, self.retry_at, self.correlation_id = first.action, first.retry_at, first.correlation_id
+            self.action = first.action
+            self.retry_at = first.retry_at
+            self.correlation_id = first.correlation_id
 
 
 class Log(Generic[R]):
@@ -111,6 +113,8 @@ def _advice(error: errors.CodatLendingError) -> tuple[str, str]:
     said = errors.shown(error.message)  # without the time to try again, which the action tells
     if error.action is not None:
         return said, error.action
+    if error.status_code == 404 and "not supported by platform" in said:
+        return "The platform has no such data.", "Leave this data type out, or choose another connection."
     if error.status_code in errors.ADVICE:
         return errors.ADVICE[error.status_code]
     if (error.status_code or 0) >= 500:

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
 from codat_notebook.events import Event
-from codat_notebook.models.vocabulary import DATA_TYPES, ID, did_you_mean
+from codat_notebook.models.vocabulary import ID
 from codat_notebook.runs.asking import Asking, Steps, ask, both
-from codat_notebook.runs.context import CompanyFacts, RunContext, company_meant, facts_of
+from codat_notebook.runs.context import CompanyFacts, RunContext, check_ids, facts_of
 from codat_notebook.runs.journal import Start
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.store import JournalError
-from codat_notebook.runs.targets import Targets, everything, read_targets, unknown_types
+from codat_notebook.runs.targets import Targets, check_types, everything, read_targets, unknown_types
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,20 +40,19 @@ async def check_words(
 ) -> None:
     """Raise ``ValueError`` for a company that is not named by an id, and for a data type that neither Codat nor a
     connection of its company is known to have, with what was probably meant. What is known asks nothing."""
-    for name in targets.companies:
-        if not ID.fullmatch(name):
-            find = "session.companies(search=...) finds it"
-            meant = await company_meant(context.client, name)
-            raise ValueError(f"A company is named by its id, a UUID, not {name[:80]!r}: {find}.{meant}")
+    await check_ids(context.client, targets.companies)
     unknown = {} if allow_unknown else unknown_types(targets)
     facts = await facts_of(context, list(unknown))
     for id, names in unknown.items():
         if not isinstance(told := facts[id], CompanyFacts):
             continue  # the run tells what is wrong with the company
-        offered = {each for types in told.supported.values() for each in types}
-        for name in (each for each in names if each not in offered):
-            meant = did_you_mean(name, {*DATA_TYPES, *offered}) or f" To refresh it all the same, {insist}."
-            raise ValueError(f"Codat has no data type {name[:80]!r}.{meant}")
+        check_types(names, set().union(*told.supported.values()), f" To refresh it all the same, {insist}.")
+
+
+def _checked(context: RunContext, targets: Targets, allow_unknown: bool) -> Steps[None]:
+    """The same in a method's steps; what is known without a look begins at once."""
+    if unknown_types(targets) or not all(map(ID.fullmatch, targets.companies)):
+        yield from ask(check_words(context, targets, allow_unknown), "The companies could not be read")
 
 
 class RefreshingMethods(Asking):
@@ -108,13 +107,12 @@ class RefreshingMethods(Asking):
         >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
         """
         targets = read_targets(company, data_types, connection_id, product)
-        if unknown_types(targets) or not all(map(ID.fullmatch, targets.companies)):  # else it begins at once
-            yield from ask(check_words(self.context, targets, allow_unknown), "The companies could not be read")
+        yield from _checked(self.context, targets, allow_unknown)
         return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience, events=events))
 
     refresh, refresh_async = both(_refresh)
 
-    def refresh_all(
+    def _refresh_all(
         self,
         company: str | Sequence[str],
         *,
@@ -123,14 +121,17 @@ class RefreshingMethods(Asking):
         reserve: float = 0,
         patience: float = PRICE,
         events: bool = False,
-    ) -> RefreshRun:
+    ) -> "Steps[RefreshRun]":
         """Have Codat read everything of a company (or of several) anew: each type with *fetch on first link*, of all
         connections; or everything of a custom ``product`` of theirs. The keywords are those of :meth:`refresh`.
 
         >>> session.refresh_all(company_id, product="credit-monitoring")  # doctest: +SKIP
         """
         targets = everything(company, product)
+        yield from _checked(self.context, targets, allow_unknown=True)
         return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience, events=events))
+
+    refresh_all, refresh_all_async = both(_refresh_all)
 
     def resume(self, journal: "str | Path") -> RefreshRun:
         """Go on with a run from its journal, after a crash or a stop, and return it at once.

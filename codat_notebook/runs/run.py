@@ -149,6 +149,14 @@ class RefreshRun:
             self._context.report(trouble, "The journal of the refresh could not be written")
         self._scheduler.wake()
 
+    def _look_now(self, company_id: str) -> bool:
+        """Have one company looked at without waiting for its turn; False where it is not followed (any more)."""
+        return self._end is None and self._scheduler.look_now(company_id)
+
+    def _hear(self, event: Event) -> bool:
+        """Take in a webhook event; False where nothing here waits for what it tells."""
+        return self._end is None and self._scheduler.hear(event)
+
     # What it knows: from memory, at any time, from any thread.
 
     @property
@@ -184,14 +192,6 @@ class RefreshRun:
         company = self._scheduler.companies.get(company_id)
         return company.rows if company is not None else ()
 
-    def look_now(self, company_id: str) -> bool:
-        """Have one company looked at without waiting for its turn; False where it is not followed (any more)."""
-        return self._end is None and self._scheduler.look_now(company_id)
-
-    def hear(self, event: Event) -> bool:
-        """Take in a webhook event, on the engine's thread; False where nothing here waits for what it tells."""
-        return self._end is None and self._scheduler.hear(event)
-
     @property
     def journal(self) -> "Path | None":
         """The file that it is written down in."""
@@ -211,18 +211,20 @@ class RefreshRun:
     @property
     def rows(self) -> tuple[Row, ...]:
         """The run's rows, a snapshot; put together when they are asked for after a change."""
-        version, rows = self._rows
-        if version != (now := self._version):
-            rows = tuple(chain.from_iterable(company.rows for company in self._companies))
-            self._rows = now, rows
-        return rows
+        if self._rows[0] != self._version:
+            self._rows = self._version, tuple(chain.from_iterable(company.rows for company in self._companies))
+        return self._rows[1]
+
+    @property
+    def latest(self) -> tuple[Row, ...]:
+        """The rows with what was heard of them since, by whichever request: a run that has ended hears nothing."""
+        return tuple(chain.from_iterable(company.latest for company in self._companies))
 
     @property
     def phase(self) -> str:
         """``queueing``, ``following``, or how it ended: ``done``, ``stopped`` (watching), ``failed``."""
-        if self._end is not None:
-            return self._end[0]
-        return "queueing" if self._scheduler.phases["queueing"] else "following"
+        under_way = "queueing" if self._scheduler.phases["queueing"] else "following"
+        return self._end[0] if self._end is not None else under_way
 
     @property
     def note(self) -> str | None:
@@ -332,7 +334,7 @@ class RefreshRun:
     def retries(self) -> Retries:
         """How many rows may be tried again now, how many later, and from when on; see :meth:`retry_failed`."""
         may = self.done and self.successor is None and self._frozen is None and not self.closed
-        return retries_of(self.rows, self.now) if may else Retries()
+        return retries_of(self.latest, self.now) if may else Retries()
 
     @property
     def unfinished(self) -> bool:
@@ -386,8 +388,7 @@ class RefreshRun:
             with contextlib.suppress(TimeoutError, concurrent.futures.CancelledError):  # outcomes: `phase` tells
                 wait(self._future, min(rest, 1.0))
             if tell is not None and (text := self.line) != told:
-                told = text
-                tell(text)
+                tell(told := text)
         self._context.engine.settle()
         return self
 
@@ -412,8 +413,8 @@ class RefreshRun:
         if not self.done:
             raise RuntimeError("This run has not ended yet: wait for its end, or await it.")
         if (bad := [row for row in self.rows if row.state != "complete"]) or self.phase == "failed":
-            total = f"{len(bad):,} of {len(self.rows):,} did not end well."
-            raise RefreshError(total, [row.error for row in bad if row.error is not None])
+            errors = [row.error for row in bad if row.error]
+            raise RefreshError(f"{len(bad):,} of {len(self.rows):,} did not end well.", errors)
         return self
 
     def pause(self) -> None:
@@ -462,11 +463,10 @@ class RefreshRun:
             journal ``session.resume`` waits on. ``stop_watching`` ends that.
         """
         self._check()
-        retries = retries_of(self.rows, self.now)
+        retries = retries_of(self.latest, self.now)
         if self.done and self.successor is None and not (retries.now or (later and retries.later)):
             when = f"{retries}: run.retry_failed(later=True) waits for that." if retries.later else ""
-            what = when or "Nothing in this run can be retried: run.errors says what to do instead."
-            raise ValueError(what)
+            raise ValueError(when or "Nothing in this run can be retried: run.errors says what to do instead.")
         return self._go_on(retry=True, later=later)
 
     def watch_again(self, queue: bool = False) -> "RefreshRun":

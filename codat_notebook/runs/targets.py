@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from codat_notebook.models.operations import can_be_product
-from codat_notebook.models.vocabulary import CUSTOM, DATA_TYPES
+from codat_notebook.models.vocabulary import CUSTOM, DATA_TYPES, did_you_mean
 
 #: One thing asked for: a data type, and a connection (``None``: each that has the type).
 Target = tuple[str, str | None]
@@ -114,10 +114,24 @@ def unknown_types(targets: Targets) -> dict[str, list[str]]:
     if targets.product is not None:
         return {}
     named = {id: dict.fromkeys(name for name, _ in wanted or ()) for id, wanted in targets.companies.items()}
-    unknown = {
-        id: [n for n in names if n not in DATA_TYPES and not n.startswith(CUSTOM)] for id, names in named.items()
-    }
+    unknown = {id: [name for name in names if not _is_known(name)] for id, names in named.items()}
     return {id: names for id, names in unknown.items() if names}
+
+
+def check_types(names: Iterable[str], offered: Collection[str], otherwise: str = "") -> None:
+    """Raise ``ValueError`` for a data type that neither Codat documents nor a connection has ``offered``, with the one
+    that was probably meant; where none is near, only if there is something to say ``otherwise``.
+
+    >>> check_types(["invoices", "custom/mine", "shiny"], ())
+    """
+    for name in names:
+        near = "" if _is_known(name) or name in offered else did_you_mean(name, {*DATA_TYPES, *offered}) or otherwise
+        if near:
+            raise ValueError(f"Codat has no data type {name[:80]!r}.{near}")
+
+
+def _is_known(data_type: str) -> bool:
+    return data_type in DATA_TYPES or data_type.startswith(CUSTOM)
 
 
 def _of_product(what: Any, data_types: Sequence[str], connection_id: str | None, product: str) -> Targets:

@@ -168,7 +168,10 @@ class CompanyWatch:
         self._take(status.with_operations(before, self._context.now))
         self.read_at = self._looked = self._now
         self.checked = self._context.now
-        self.problem, self._pause, self._over, self._told = None, 0.0, False, False
+        self.problem = None
+        self._pause = 0.0
+        self._over = False
+        self._told = False
         return status
 
     def saw(self, operations: Iterable[PullOperation]) -> None:
@@ -179,7 +182,9 @@ class CompanyWatch:
     def looked_at(self, operations: Sequence[PullOperation]) -> None:
         """Take in a look at the newest operations, by a run or by this watch."""
         self._looked = self._now
-        self._pause, self.problem, self._told = 0.0, None, False
+        self._pause = 0.0
+        self.problem = None
+        self._told = False
         self.checked = self._context.now
         self.saw(operations)
         self._throttle.ring()
@@ -296,7 +301,7 @@ class Watching:
 
     def run_looks(self, company_id: str) -> bool:
         """Have a run of this session that follows a company look at it now; False if there is none."""
-        looks: list[bool] = [run.look_now(company_id) for run in self.context.held()]
+        looks: list[bool] = [run._look_now(company_id) for run in self.context.held()]
         return any(looks)
 
     def took(self, company_id: str, operations: Sequence[PullOperation]) -> None:

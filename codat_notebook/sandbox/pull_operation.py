@@ -186,8 +186,12 @@ class Operation:
 
     def cancel(self, now: int, text: str) -> None:
         """End it now, as a connector's restart does."""
-        self.status, self.message, self.completed = "Cancelled", text, now
-        self.hold, self.held, self._steps = None, 0, None
+        self.status = "Cancelled"
+        self.message = text
+        self.completed = now
+        self.hold = None
+        self.held = 0
+        self._steps = None
 
     def release(self, now: int) -> None:
         """End its hold now, if it is or will be held: the rest goes on from here."""

@@ -12,9 +12,11 @@ from datetime import time, timedelta
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from codat_notebook.models.instants import MONTH, interval
+from codat_notebook.models.looks import looks
 from codat_notebook.strategies.indices import Floats, Rows
 
 
@@ -23,18 +25,8 @@ def reading(companies: int) -> int:
     return companies + -(-companies // 5000)
 
 
-_FEW = 5  # companies that a run reads one by one
-_MANY = 30  # companies from which on it looks at each as seldom as it ever does
-
-
 class Following:
-    """Requests that follow refreshes to their end: a look at a company shows all of its refreshes.
-
-    A run begins by reading its companies: up to 5 one by one, more in one list. It looks again when what it waits for
-    is worth a request: as many seconds as companies are on their way, up to 30 (``runs.polling``). That makes about the
-    square root of the seconds on the way per second of this price, fewer where these are few, and one look at the end.
-    The numbers in ``_curve`` are fitted to rounds of 1 to 80 companies with 1 to 14 refreshes each, played with the
-    functions that a run goes by: within a tenth, also for one refresh by itself.
+    """Requests that follow refreshes to their end (``models.looks``): a look at a company shows all of its refreshes.
 
     Parameters
     ----------
@@ -43,48 +35,37 @@ class Following:
     """
 
     def __init__(self, company: NDArray[np.integer[Any]], latency: Floats) -> None:
-        self._company, self._seconds = company, latency * 86_400.0
+        self._company = company
+        self._seconds = latency * 86_400.0
         count, whole = np.bincount(company)[company], np.bincount(company, self._seconds)[company]
         share = np.divide(self._seconds, whole, out=np.zeros(len(whole)), where=whole > 0)
-        alone, among = _curve(self._seconds / _MANY, 1), share * _curve(whole / _MANY, count)
-        #: What each refresh takes at least: by itself or with all of its company, in a round of many companies.
-        self.least = 1 / count + np.minimum(alone, among)
+        among = share * (looks(_LARGEST, count, whole) - 1)
+        #: What each refresh takes at least: by itself or with all of its company, in the largest round.
+        self.least = 1 / count + np.minimum(looks(_LARGEST, 1, self._seconds) - 1, among)
         #: What one takes at most.
-        self.dearest = 2 + float(_curve(self._seconds, 1).max(initial=0.0))
+        self.dearest = float(looks(1, 1, self._seconds).max(initial=0.0))
 
-    def of(self, rows: Rows) -> Floats:
-        """The looks that each refresh of a round adds to those for the refreshes of its company before it."""
-        order = np.argsort(self._company[rows], kind="stable")
-        company, seconds = self._company[rows][order], self._seconds[rows][order]
-        first = np.diff(company, prepend=-1) > 0
-        price, start = self._round(int(first.sum()))
+    def of(self, rows: Rows, rounds: ArrayLike = 0) -> Floats:
+        """The looks that each refresh of a round adds to those for the refreshes of its company before it.
+
+        ``rounds``: the number of the round of each refresh, where several rounds are asked of at a time.
+        """
+        group = np.asarray(rounds) * len(self._company) + self._company[rows]
+        order = np.argsort(group, kind="stable")
+        group, seconds = group[order], self._seconds[rows][order]
+        first = np.diff(group, prepend=-1) > 0
+        number = group // len(self._company)
+        companies = np.bincount(number, first)[number]  # in the round
         place, until = np.arange(len(rows)), np.cumsum(seconds)
         count = place - np.maximum.accumulate(np.where(first, place, 0))  # refreshes of the company before this one
         until -= np.maximum.accumulate(np.where(first, until - seconds, 0.0))
-        looks = np.empty(len(rows))
-        looks[order] = first * start + _curve(until / price, count + 1) - _curve((until - seconds) / price, count)
-        return looks
-
-    def whole(self, rows: Rows) -> float:
-        """The looks of a round, all together."""
-        company = self._company[rows]
-        count, seconds = np.bincount(company), np.bincount(company, self._seconds[rows])
-        there = np.flatnonzero(count)
-        price, start = self._round(len(there))
-        return len(there) * start + float(_curve(seconds[there] / price, count[there]).sum())
-
-    def _round(self, companies: int) -> tuple[int, float]:
-        """What a request is worth in a round of so many companies, and the looks at the start and end of each."""
-        return min(companies, _MANY), 2.0 if companies <= _FEW else 1 + 1 / companies
+        more = looks(companies, count + 1, until) - np.where(first, 0.0, looks(companies, count, until - seconds))
+        added = np.empty(len(rows))
+        added[order] = more
+        return added
 
 
-def _curve(share: Floats, count: Any) -> Floats:
-    """Looks beside the last one, for ``count`` refreshes that take so many seconds per second of a request's price."""
-    x = share * np.where(count > 1, count**0.35, 0.5)  # of one alone nearly all is over at the usual time
-    looks: Floats = 0.65 * x / np.sqrt(x + 7.5)
-    return looks
-
-
+_LARGEST = 10**9  # companies
 _MOST = 1e15  # of anything
 _DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0, "month": MONTH, "year": 12 * MONTH}
 _FORM = re.compile(r"\s*(?P<amount>[\d,_]*\.?\d+)\s*(?P<unit>[A-Za-z£$€]+)\s*(?:/|per|a|an)\s*(?P<period>[a-z]+)\s*")
@@ -120,11 +101,21 @@ class Budget:
             raise ValueError(f"budget: {text[:40]!r}... is more than anybody has; write a number up to {_MOST:g}")
         return cls(amount / _DAYS[period], _UNITS.get(match["unit"].lower(), match["unit"]))
 
-    def costs(self, following: Following, price: Floats) -> Floats:
-        """What refreshes cost in the budget's unit, in requests at least; NaN where no price is known."""
+    def costs(self, cells: pd.DataFrame, truth: pd.DataFrame, wanted: str) -> tuple[Following, Floats]:
+        """What it takes to follow refreshes of cells, and what one costs in the budget's unit, in requests at least.
+
+        Raises
+        ------
+        ValueError : a budget in money, and a price is unknown; with the platforms, and what is ``wanted``.
+        """
+        following = Following(pd.factorize(cells["company"])[0], truth["latency"].to_numpy(np.float64))
         if self.unit == "refreshes":
-            return np.broadcast_to(np.float64(1.0), price.shape)  # takes no memory, and none is read
-        return 1 + following.least if self.unit == "requests" else price
+            return following, np.broadcast_to(np.float64(1.0), len(cells))  # takes no memory, and none is read
+        price = truth["price"].to_numpy(np.float64)
+        if self.unit != "requests" and (unknown := np.isnan(price)).any():
+            lacking = ", ".join(sorted(map(str, set(cells["platform"][unknown].dropna())))) or "all of them"
+            raise ValueError(f"A budget in {self.unit} needs {wanted} of a refresh; unknown for {lacking}.")
+        return following, 1 + following.least if self.unit == "requests" else price
 
 
 def days(given: str | float | timedelta) -> float:

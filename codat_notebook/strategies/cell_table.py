@@ -111,12 +111,11 @@ class Columns:
         """The columns of a table. Without ``now`` times are unknown."""
         at = moment(now)
 
+        @cache
         def numbers(name: str) -> Floats:
-            column = cells[name]
             if CELLS.get(name) == "time":
-                days: Floats = (column.to_numpy("datetime64[us]") - at) / DAY
-                return days
-            return column.to_numpy(dtype=np.float64, na_value=np.nan)
+                return locked((cells[name].to_numpy("datetime64[us]") - at) / DAY)
+            return locked(cells[name].to_numpy(dtype=np.float64, na_value=np.nan))
 
         @cache
         def labels(name: str) -> Labels:
@@ -155,6 +154,13 @@ class Columns:
         )
 
 
+def locked(values: Floats) -> Floats:
+    """The same numbers, not to be written to."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
 def moment(now: Any) -> np.datetime64:
     """A time of any kind as UTC without a zone, as numpy has it."""
     utc: np.datetime64 = pd.Timestamp(now).to_datetime64().astype("datetime64[us]")
@@ -169,6 +175,8 @@ def name_of(strategy: Any) -> str:
 def ask(strategy: Callable[..., Any], columns: Columns) -> Floats:
     """The priorities that a strategy gives, one per cell: NaN or <= 0 where it says "not now".
 
+    It is given ``now`` and ``budget_left`` where it has parameters of these names.
+
     Raises
     ------
     StrategyError : it raised, or its answer is no number for each cell.
@@ -176,19 +184,14 @@ def ask(strategy: Callable[..., Any], columns: Columns) -> Floats:
     if (score := getattr(strategy, "score", None)) is not None:
         return np.asarray(score(columns), dtype=np.float64)
     cells = columns.frame()
+    extras = {"now": pd.Timestamp(columns.now, tz="UTC"), "budget_left": columns.budget_left}
     try:
-        answer = strategy(cells, **_extras(strategy, columns))
+        parameters = inspect.signature(strategy).parameters
+        answer = strategy(cells, **{name: each for name, each in extras.items() if name in parameters})
     except Exception as error:
         message = f"{name_of(strategy)} raised {type(error).__name__}: {error}. The cells began with:"
         raise StrategyError(message, cells) from error
     return checked(answer, cells, name_of(strategy))
-
-
-def _extras(strategy: Callable[..., Any], columns: Columns) -> dict[str, Any]:
-    """``now`` and ``budget_left``, as far as the strategy has parameters of these names."""
-    parameters = inspect.signature(strategy).parameters
-    extras = {"budget_left": columns.budget_left} if "budget_left" in parameters else {}
-    return extras | ({"now": pd.Timestamp(columns.now, tz="UTC")} if "now" in parameters else {})
 
 
 def checked(answer: Any, cells: pd.DataFrame, name: str) -> Floats:

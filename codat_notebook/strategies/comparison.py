@@ -22,7 +22,7 @@ from codat_notebook.models.vocabulary import did_you_mean
 from codat_notebook.strategies import optimum
 from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.policies import Strategy
-from codat_notebook.strategies.portfolio import Portfolio, costs
+from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.result import BOUND_LINE, Result
 from codat_notebook.strategies.simulation import simulate
 
@@ -213,7 +213,10 @@ class ComparisonFrame(pd.DataFrame):
         groups = points.groupby(["strategy", "budget"], sort=False, observed=True)
         means, spread = groups[["cost", "freshness"]].mean(), groups["freshness"].std().fillna(0.0)
         top = float(max(means["cost"].max(), 1e-9)) * 1.15 if len(means) else 1.0
-        _bound(cells, self.days, top, budget).plot(ax=axis, **BOUND_LINE, label="bound", **options)
+        rates, (_, cost) = cells.truth["true_rate"], budget.costs(cells.cells, cells.truth, "portfolio.priced(...)")
+        grid, held, weight = np.linspace(0.0, top, _POINTS), cells.cells["age"], cells.cells["weight"]
+        bounds = [optimum.upper_bound(rates, spent, self.days, held, weight, cost) for spent in grid]
+        pd.Series(bounds, index=grid).plot(ax=axis, **BOUND_LINE, label="bound", **options)
         for number, (name, own) in enumerate(means.groupby(level="strategy", sort=False)):
             own = own.sort_values("cost")
             error = spread.loc[own.index].to_numpy()
@@ -229,11 +232,3 @@ def _student(number: int) -> float:
     """Half the width of a 95 % interval, in standard errors, of so many differences (Student)."""
     few = (np.nan, np.nan, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
     return few[number] if number < len(few) else 1.96 + 2.4 / (number - 1) + 3 / (number - 1) ** 2
-
-
-def _bound(portfolio: Portfolio, days: float, top: float, budget: Budget) -> pd.Series[Any]:
-    """The bound for budgets from nothing to ``top``."""
-    cells, rates, (_, cost) = portfolio.cells, portfolio.truth["true_rate"], costs(portfolio, budget)
-    grid = np.linspace(0.0, top, _POINTS)
-    bounds = [optimum.upper_bound(rates, spent, days, cells["age"], cells["weight"], cost) for spent in grid]
-    return pd.Series(bounds, index=grid)

@@ -54,13 +54,12 @@ def age_curve(x: ArrayLike) -> Floats:
 
 def _mended(curve: Floats, x: Floats, small: float, power: int, coefficients: Sequence[float]) -> Floats:
     """``curve`` with the alternating series x^power (c0 - c1 x + c2 x^2 - ...) in its place where x is small."""
-    curve, at = np.asarray(curve), x < small
-    if at.any():
-        s = x[at]
+    if len(at := np.flatnonzero(x < small)):
+        s = np.take(x, at)
         series = np.zeros_like(s)
         for coefficient in reversed(coefficients):
             series = coefficient - s * series
-        curve[at] = series * s**power
+        np.put(curve, at, series * s**power)
     return curve
 
 
@@ -70,7 +69,7 @@ def staleness(rate: ArrayLike, tau: ArrayLike) -> Floats:
     It never exceeds 1 / rate, its value for a cell that was never synced. A cell that never changes is worth nothing
     once it was read, and everything (``inf``) before.
     """
-    rate, tau = _pair(rate, tau)
+    rate = np.asarray(rate, np.float64)
     return _over(staleness_curve, rate, tau, rate)
 
 
@@ -89,43 +88,35 @@ def staleness_believed(shape: ArrayLike, days: ArrayLike, tau: ArrayLike) -> Flo
     a, b, tau = np.broadcast_arrays(*(np.asarray(each, np.float64) for each in (shape, days, tau)))
     x = tau / b
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        log = np.log1p(x)
-        near = np.abs(1 - a) < 1e-9
-        grown = np.where(near, log, np.expm1((1 - a) * log) / np.where(near, 1.0, 1 - a))
-        value = grown - x * np.exp(-a * log)
-        value = np.where(np.isinf(tau), np.where(a > 1, 1 / (a - 1), np.inf), value)
+        d = np.where(a == 1, 1e-30, 1 - a)  # the limit at 1, the logarithm, is reached long before
+        grown = np.expm1(d * np.log(1 + x))
+        value = grown / d - (1 + grown) / (1 + 1 / x)
     # Near 0 the terms cancel, and the series is exact: a x^2 / 2 - a (a + 1) x^3 / 3 + ...
     small = a * x + x < _SMALL
     if small.any():
         a_, x_ = a[small], x[small]
         value[small] = a_ * x_**2 * (1 / 2 - (a_ + 1) * x_ * (1 / 3 - (a_ + 2) * x_ * (1 / 8 - (a_ + 3) * x_ / 30)))
-    worth: Floats = value * b
-    return worth
+    value *= b
+    never = np.isinf(tau) & (a <= 1)
+    return np.where(never, np.inf, value) if never.any() else value
 
 
 def age(rate: ArrayLike, tau: ArrayLike) -> Floats:
     """Index of age (days since the first unseen change): tau^2 / 2 + tau e^-x / rate - (1 - e^-x) / rate^2."""
-    rate, tau = _pair(rate, tau)
+    rate = np.asarray(rate, np.float64)
     return _over(age_curve, rate, tau, rate * rate)
 
 
 def since_sync(rate: ArrayLike, tau: ArrayLike) -> Floats:
     """Index of the time since the last sync, which needs no rate: tau^2 / 2."""
-    rate, tau = _pair(rate, tau)
-    return tau * tau / 2
+    tau = np.asarray(tau, np.float64)
+    return np.broadcast_to(tau, np.broadcast_shapes(np.shape(rate), tau.shape)) ** 2 / 2
 
 
-def _pair(rate: ArrayLike, tau: ArrayLike) -> tuple[Floats, Floats]:
-    rate, tau = np.asarray(rate, np.float64), np.asarray(tau, np.float64)
-    if rate.shape != tau.shape:
-        rate, tau = np.broadcast_arrays(rate, tau)
-    return rate, tau
-
-
-def _over(curve: Callable[[Floats], Floats], rate: Floats, tau: Floats, divisor: Floats) -> Floats:
+def _over(curve: Callable[[Floats], Floats], rate: Floats, tau: ArrayLike, divisor: Floats) -> Floats:
     """curve(rate tau) / divisor; where nothing ever changes 0, and ``inf`` if such a cell was never read."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = curve(rate * tau)
-        quotient: Floats = np.divide(value, divisor, out=np.asarray(value))
+        value = curve(np.multiply(rate, tau))
+        value /= divisor
     still = divisor == 0
-    return np.where(still, np.where(np.isinf(tau), np.inf, 0.0), quotient) if still.any() else quotient
+    return np.where(still, np.where(np.isinf(tau), np.inf, 0.0), value) if still.any() else value

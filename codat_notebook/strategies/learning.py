@@ -115,7 +115,8 @@ class Learner:
         known = self._prior(columns)
         for now, then in zip(known, self._known, strict=True):
             now[rows] = then[rows_before]
-        self._keys, self._known = keys, known
+        self._keys = keys
+        self._known = known
 
     def _prior(self, columns: Columns) -> list[Floats]:
         """What is known of cells of which nothing was seen."""
@@ -179,12 +180,6 @@ def observe_changes(seen: pd.DataFrame | Told | Iterable[Told]) -> pd.DataFrame:
     return frame[~(frame["since"] <= back)].reset_index(drop=True)
 
 
-def _with_first_gaps(observed: pd.DataFrame) -> pd.DataFrame:
-    """With a row for the refresh before the first one of a cell, where that tells when it was."""
-    first = observed.drop_duplicates(list(_NAMES)).dropna(subset="since")
-    return pd.concat([first.assign(time=first["since"], changed=False), observed], ignore_index=True)
-
-
 def _of_event(event: Any, number: int) -> Iterator[tuple[Any, ...]]:
     """The rows of a webhook event."""
     try:
@@ -209,7 +204,9 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     it was believed to be: the highest posterior, sooner off the prior than a :class:`Learner`. The first bit of a cell
     says nothing: Codat tells false then, whatever is there. Rows without a connection count for all of the company's.
     """
-    seen = _with_first_gaps(observed).sort_values("time", kind="stable")
+    first = observed.drop_duplicates(list(_NAMES)).dropna(subset="since")  # tells of the refresh before the first one
+    before = first.assign(time=first["since"], changed=False)
+    seen = pd.concat([before, observed], ignore_index=True).sort_values("time", kind="stable")
     names = [seen[name].astype(object).where(seen[name].notna(), "") for name in _NAMES]
     number, keys = pd.MultiIndex.from_arrays(names).factorize()
     # Days since the refresh before of the same cell, and whether there was one.

@@ -10,8 +10,7 @@ push signals and rates that vary in time would raise it. (Cho & Garcia-Molina, T
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -64,9 +63,8 @@ def find_price(spend: Callable[[float], float], budget: float, to: float = 1e-10
 STILL: Final = 1e-100
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Cells and a budget that are fit to be worked with: arrays of one length, finite, nothing negative."""
+class Problem(NamedTuple):
+    """Cells (changes a day, weights, costs of a refresh: arrays of one length) and a budget a day."""
 
     rate: Floats
     weight: Floats
@@ -74,34 +72,10 @@ class Problem:
     budget: float
 
     @classmethod
-    def checked(
-        cls, rates: ArrayLike, budget: float, weights: ArrayLike | None = None, costs: ArrayLike | None = None
-    ) -> Problem:
-        """The problem from what a caller gives; ``ValueError`` says what is wrong and in which row first."""
-        rate = np.atleast_1d(np.asarray(rates, dtype=np.float64))
-        if rate.ndim != 1:
-            raise ValueError(f"rates: expected one number per cell, not an array of {rate.ndim} dimensions")
-        weight, cost = _column("weights", weights, len(rate)), _column("costs", costs, len(rate))
-        refuse("rates", rate, np.isfinite(rate) & (rate >= 0), "a finite number >= 0")
-        refuse("weights", weight, np.isfinite(weight) & (weight >= 0), "a finite number >= 0")
-        refuse("costs", cost, np.isfinite(cost) & (cost > 0), "a finite number > 0")
-        if not (np.isfinite(budget) and budget >= 0):
-            raise ValueError(f"budget: expected a finite number >= 0 a day, not {budget}")
-        return cls(np.where(rate < STILL, 0.0, rate), weight, cost, float(budget))
-
-
-def _column(name: str, values: ArrayLike | None, length: int) -> Floats:
-    column = np.asarray(1.0 if values is None else values, dtype=np.float64)
-    if column.ndim > 1 or (column.ndim == 1 and len(column) != length):
-        raise ValueError(f"{name}: expected one number, or one for each of the {length} cells, not {column.shape}")
-    return np.broadcast_to(column, (length,))
-
-
-def refuse(name: str, values: Floats, good: Flags, wanted: str) -> None:
-    """``ValueError`` for the first value that is not good."""
-    if not good.all():
-        row = int(np.argmin(good))
-        raise ValueError(f"{name}: expected {wanted} for each cell, but row {row} is {values[row]}")
+    def of(cls, rates: ArrayLike, budget: float, weights: ArrayLike = 1.0, costs: ArrayLike = 1.0) -> Problem:
+        """The problem of these cells; one number stands for all of them."""
+        rate, weight, cost = np.broadcast_arrays(*np.atleast_1d(rates, weights, costs))
+        return cls(np.where(rate < STILL, 0.0, rate), weight, cost, budget)
 
 
 def interval_at(problem: Problem, price: float) -> Floats:
@@ -123,7 +97,7 @@ def given_up_below(rates: ArrayLike, weights: ArrayLike, costs: ArrayLike) -> Fl
     >>> given_up_below([1.0, 5.0], [1.0, 1.0], [1.0, 1.0]).round(2).tolist()
     [0.0, 1.21]
     """
-    problem = Problem.checked(rates, 0.0, weights, costs)
+    problem = Problem.of(rates, 0.0, weights, costs)
     with np.errstate(divide="ignore"):
         edge = np.where(problem.rate > 0, problem.weight / (problem.cost * problem.rate), np.inf)
     prices = np.unique(edge[np.isfinite(edge) & (edge > 0)])
@@ -133,18 +107,17 @@ def given_up_below(rates: ArrayLike, weights: ArrayLike, costs: ArrayLike) -> Fl
     return np.interp(edge, prices, [spent_at(problem, price) for price in prices], right=0.0)
 
 
-def mean(values: ArrayLike, weights: ArrayLike | None = None) -> float:
+def mean(values: ArrayLike, weights: ArrayLike = 1.0) -> float:
     """The weighted mean over the cells; with weights that are all 0 it is 0."""
-    values = np.asarray(values, np.float64)
-    weight = np.broadcast_to(np.asarray(1.0 if weights is None else weights, np.float64), values.shape)
+    value, weight = np.broadcast_arrays(values, weights)
     total = float(weight.sum())
     # Not a product of vectors: BLAS adds up in an order that depends on its threads.
-    return float((values * weight).sum()) / total if total > 0 else 0.0
+    return float((value * weight).sum()) / total if total > 0 else 0.0
 
 
 def upper_bound(
-    rates: ArrayLike, budget: float, days: float, ages: ArrayLike = np.inf, weights: ArrayLike | None = None,
-    costs: ArrayLike | None = None, *, kept: ArrayLike = 1.0, success: ArrayLike = 1.0, since: ArrayLike = 0.0,
+    rates: ArrayLike, budget: float, days: float, ages: ArrayLike = np.inf, weights: ArrayLike = 1.0,
+    costs: ArrayLike = 1.0, *, kept: ArrayLike = 1.0, success: ArrayLike = 1.0, since: ArrayLike = 0.0,
     ahead: float | None = None,
 ) -> float:  # fmt: skip
     """The highest weighted mean freshness over the next ``days`` that ``budget`` a day can buy, by any strategy.
@@ -169,7 +142,7 @@ def upper_bound(
     >>> round(upper_bound([1, 2, 3, 4, 5], budget=5, days=100_000), 4)
     0.3739
     """
-    problem = Problem.checked(rates, budget, weights, costs)
+    problem = Problem.of(rates, budget, weights, costs)
     age, kept, success, since = np.broadcast_arrays(*np.atleast_1d(ages, kept, success, since), problem.rate)[:4]
     if not days > 0 or not (age >= 0).all():
         raise ValueError("upper_bound: days must be > 0, and no age may be negative or missing")
@@ -204,7 +177,11 @@ def _most_won(part: Problem, paid: Floats, left: Floats, age: Floats, days: floa
     change = moving & (part.weight > 0)
 
     def count(price: float) -> Floats:
-        return _refreshes(part, price, left, age)
+        """How many refreshes each cell gets, as any number >= 0."""
+        interval = interval_at(part, price)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            number = np.where(interval >= age, (left + age) / interval - 1, left / interval)
+        return np.where(np.isfinite(interval), np.maximum(number, 0.0), 0.0)
 
     def dual(price: float) -> float:
         k, charge = count(price), price * part.cost
@@ -252,11 +229,3 @@ def fresh_days(rate: Floats, refreshes: Floats, days: Floats | float, age: Float
         renewed = np.where(refreshes > 0, -np.expm1(-rate * days / refreshes) * refreshes, 0.0)
         value = np.where(np.isfinite(age) & (stretch >= age), kept, renewed) / rate
     return np.where(rate > STILL, value, np.where(np.isfinite(age) | (refreshes > 0), days, 0.0))
-
-
-def _refreshes(problem: Problem, price: float, days: Floats, age: Floats) -> Floats:
-    """How many refreshes each cell gets at a price, as any number >= 0."""
-    interval = interval_at(problem, price)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        count = np.where(interval >= age, (days + age) / interval - 1, days / interval)
-    return np.where(np.isfinite(interval), np.maximum(count, 0.0), 0.0)

@@ -39,13 +39,16 @@ class Policy:
     Parameters
     ----------
     name : how it was made, for tables and messages.
-    function : a function of a module that takes the columns and ``arguments`` and gives the priorities.
-    memory : makes what the function remembers from round to round, and is given as ``memory``.
+    function : a function of a module that takes the columns, the strategies in it, what is remembered and
+        ``arguments``, and gives the priorities.
+    arguments, inner : what it is given, and the strategies that it is made of.
+    memory : makes what the function remembers from round to round.
     """
 
     name: str
     function: Callable[..., Floats]
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    inner: tuple[Strategy, ...] = ()
     memory: Callable[[], Any] | None = None
 
     def __repr__(self) -> str:
@@ -56,60 +59,51 @@ class Policy:
         return pd.Series(self.score(Columns.of(cells, now, budget_left)), index=cells.index, name="priority")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Policy, (self.name, self.function, self.arguments, self.memory)
+        return Policy, (self.name, self.function, self.arguments, self.inner, self.memory)
 
     @cached_property
-    def _remembered(self) -> dict[str, Any]:
-        return {} if self.memory is None else {"memory": self.memory()}
+    def _parts(self) -> tuple[Any, ...]:
+        """The strategies in it, and what it remembers."""
+        return self.inner if self.memory is None else (*self.inner, self.memory())
 
     def score(self, columns: Columns) -> Floats:
         """The priorities as an array."""
-        return self.function(columns, **self.arguments, **self._remembered)
+        return self.function(columns, *self._parts, **self.arguments)
 
     def fresh(self) -> Policy:
         """The same policy, remembering nothing."""
-        return replace(self, arguments={name: fresh(value) for name, value in self.arguments.items()})
+        return replace(self, inner=tuple(map(fresh, self.inner)))
 
-    def save(self) -> dict[str, Any] | None:
-        """What it remembers, and what the strategies in it do, as JSON can hold it; ``None``: nothing."""
-        parts = {**self._remembered, **self.arguments}
-        kept = {name: save(part) for name, part in parts.items()}
-        return {name: each for name, each in kept.items() if each is not None} or None
+    def save(self) -> list[Any] | None:
+        """What it and the strategies in it remember, as JSON can hold it; ``None``: nothing."""
+        kept = [save(part) for part in self._parts]
+        return kept if any(each is not None for each in kept) else None
 
-    def load(self, kept: Mapping[str, Any]) -> None:
+    def load(self, kept: Sequence[Any]) -> None:
         """Remember what ``save`` gave."""
-        parts = {**self._remembered, **self.arguments}
-        for name, each in kept.items():
-            load(parts[name], each)
+        for part, own in zip(self._parts, kept, strict=True):
+            load(part, own)
 
 
 def fresh(strategy: Any) -> Any:
-    """A strategy, or several, as they are before the first round.
+    """A strategy as it is before the first round.
 
     What a strategy remembers is its own: one with a method ``fresh()`` gives one that remembers nothing, a class is
     made anew, and a plain function is as it is.
     """
-    if isinstance(strategy, list):
-        return [fresh(each) for each in strategy]
     if isinstance(strategy, type):
         return strategy()
     return strategy.fresh() if hasattr(strategy, "fresh") else strategy
 
 
 def save(strategy: Any) -> Any:
-    """What a strategy, or several, remember (what their ``save()`` gives), as JSON can hold it; ``None``: nothing."""
-    if isinstance(strategy, list):
-        kept = [save(each) for each in strategy]
-        return kept if any(each is not None for each in kept) else None
+    """What a strategy remembers (what its ``save()`` gives), as JSON can hold it; ``None``: nothing."""
     return strategy.save() if hasattr(strategy, "save") else None
 
 
 def load(strategy: Any, kept: Any) -> None:
-    """Have a strategy, or several, remember what ``save`` gave."""
-    if isinstance(strategy, list):
-        for each, own in zip(strategy, kept, strict=True):
-            load(each, own)
-    elif kept is not None:
+    """Have a strategy remember what ``save`` gave."""
+    if kept is not None:
         strategy.load(kept)
 
 
@@ -117,9 +111,6 @@ def load(strategy: Any, kept: Any) -> None:
 INDICES: Final[Mapping[str, Callable[[Floats, Floats], Floats]]] = {
     "freshness": indices.staleness, "age": indices.age, "since_sync": indices.since_sync,
 }  # fmt: skip
-
-
-_SLICE: Final = 32_768  # cells worked on at a time: their temporaries stay in the processor's cache
 
 
 def every(interval: str | float) -> Policy:
@@ -165,33 +156,27 @@ def optimal(objective: str = "freshness", *, max_age: str | float | None = "14D"
 
 
 def worth(cells: Columns, objective: str, max_age: float | None) -> Floats:
-    """w W / c, where a weight of 0 means never, also for a cell that is worth everything."""
-    weight, age, rate, cost, value = cells.weight, cells.age, assumed_rates(cells), cells.cost, np.empty(len(cells.age))
-    believed = cells.belief if objective == "freshness" else None
-    late = [np.empty(0, dtype=np.intp)]
-    for start in range(0, len(age), _SLICE):
-        part = slice(start, start + _SLICE)
-        if believed is None:
-            won = INDICES[objective](rate[part], age[part])
+    """w W / c; what is not read for ``max_age`` comes first. A weight of 0 means never, whatever else is said."""
+    weight, age, rate = cells.weight, cells.age, assumed_rates(cells)
+    with np.errstate(invalid="ignore"):  # a weight of 0 of a cell that is worth everything: no priority
+        if objective == "freshness" and cells.belief is not None:
+            value = indices.staleness_believed(*cells.belief, age)
         else:
-            won = indices.staleness_believed(believed[0][part], believed[1][part], age[part])
-        with np.errstate(invalid="ignore"):
-            np.multiply(won, weight[part] / cost[part], out=value[part])
-        wanted = weight[part] > 0
-        if not wanted.all():
-            value[part][~wanted] = 0.0
-        if max_age is not None and (old := age[part] >= max_age).any():
-            late.append(start + np.flatnonzero(old & wanted))
-    if max_age is not None and len(rows := np.concatenate(late)):
+            value = INDICES[objective](rate, age)
+        value *= weight
+        value /= cells.cost
+    if max_age is not None and (late := age >= max_age).any():
+        rows = np.flatnonzero(late & (weight > 0))
         value[rows] = 0.0
-        value[rows] = np.fmax(value.max(), 1.0) * (1 + np.minimum(age[rows] / max_age, 1e6))
+        value[rows] = np.fmax.reduce(value, initial=1.0) * (1 + np.minimum(age[rows] / max_age, 1e6))
     return value
 
 
 def gives_up(strategy: Any) -> bool:
-    """Whether a strategy, or the one in it, goes by freshness, which gives up what changes too fast."""
-    own = getattr(strategy, "arguments", {})
-    return own.get("objective") == "freshness" or ("strategy" in own and gives_up(own["strategy"]))
+    """Whether a strategy, or one in it, goes by freshness, which gives up what changes too fast."""
+    return isinstance(strategy, Policy) and (
+        strategy.arguments.get("objective") == "freshness" or any(map(gives_up, strategy.inner))
+    )
 
 
 def learn(strategy: Strategy | None = None, prior: Prior = None) -> Policy:
@@ -207,7 +192,7 @@ def learn(strategy: Strategy | None = None, prior: Prior = None) -> Policy:
     """
     Learner(prior)  # refuses what is no prior here, where it was written
     inner = optimal() if strategy is None else strategy
-    return Policy(f"learn({name_of(inner)})", _learn, {"strategy": inner}, partial(Learner, prior))
+    return Policy(f"learn({name_of(inner)})", _learn, inner=(inner,), memory=partial(Learner, prior))
 
 
 def _learn(cells: Columns, strategy: Strategy, memory: Learner) -> Floats:
@@ -224,17 +209,15 @@ def keep_alive(limit: str | float = "25D") -> Policy:
 
 
 def _keep_alive(cells: Columns, limit: float) -> Floats:
-    if cells.age.max(initial=0.0) < limit:
-        return np.zeros(len(cells.age))
-    connection = cells.groups("company", "connection")
-    youngest = np.full(connection.max(initial=-1) + 1, np.inf)
-    np.minimum.at(youngest, connection, cells.age)
-    priority = np.zeros(len(connection))
-    rows = np.flatnonzero(youngest[connection] >= limit)
-    if len(rows):
+    priority = np.zeros(len(cells.age))
+    if cells.age.max(initial=0.0) >= limit:
+        connection = cells.groups("company", "connection")
+        youngest = np.full(connection.max() + 1, np.inf)
+        np.minimum.at(youngest, connection, cells.age)
+        rows = np.flatnonzero(youngest[connection] >= limit)
         unfit = cells.matches("status", "NotSupported")[rows] | (cells.in_progress[rows] > 0)
-        order = rows[np.lexsort((cells.cost[rows], cells.failures[rows], unfit, connection[rows]))]
-        chosen = order[np.unique(connection[order], return_index=True)[1]]
+        rows = rows[np.lexsort((cells.cost[rows], cells.failures[rows], unfit, connection[rows]))]
+        chosen = rows[np.unique(connection[rows], return_index=True)[1]]
         priority[chosen] = youngest[connection[chosen]] / limit
     return priority
 
@@ -263,10 +246,10 @@ def first(*strategies: Strategy) -> Policy:
     """All that the first strategy wants, then what the second wants of the rest, and so on: lexicographic order."""
     if not strategies:
         raise ValueError("first: give at least one strategy")
-    return Policy(f"first({', '.join(map(name_of, strategies))})", _first, {"strategies": list(strategies)})
+    return Policy(f"first({', '.join(map(name_of, strategies))})", _first, inner=strategies)
 
 
-def _first(cells: Columns, strategies: list[Strategy]) -> Floats:
+def _first(cells: Columns, *strategies: Strategy) -> Floats:
     priority = np.zeros(len(cells.age))
     for strategy in reversed(strategies):  # each one's cells are put above all that are ranked so far
         wanted = ask(strategy, cells)
@@ -293,10 +276,10 @@ def where(condition: Condition, strategy: Strategy) -> Policy:
     shown = name_of(condition) if callable(condition) else repr(dict(condition))
     if not callable(condition):
         _check_texts("where", condition)
-    return Policy(f"where({shown}, {name_of(strategy)})", _where, {"condition": condition, "strategy": strategy})
+    return Policy(f"where({shown}, {name_of(strategy)})", _where, {"condition": condition}, (strategy,))
 
 
-def _where(cells: Columns, condition: Condition, strategy: Strategy) -> Floats:
+def _where(cells: Columns, strategy: Strategy, condition: Condition) -> Floats:
     if callable(condition):
         frame = cells.frame()
         fits = np.nan_to_num(checked(condition(frame), frame, name_of(condition))) != 0
@@ -311,17 +294,14 @@ def limit(strategy: Strategy, most: int, per: str | None = None) -> Policy:
     if most < 0:
         raise ValueError(f"limit: expected a number of cells >= 0, not {most}")
     _check_texts("limit", [] if per is None else [per])
-    arguments = {"strategy": strategy, "most": most, "per": per}
-    return Policy(f"limit({name_of(strategy)}, {most}, {per!r})", _limit, arguments)
+    return Policy(f"limit({name_of(strategy)}, {most}, {per!r})", _limit, {"most": most, "per": per}, (strategy,))
 
 
 def _limit(cells: Columns, strategy: Strategy, most: int, per: str | None) -> Floats:
     wanted = np.fmax(ask(strategy, cells), 0.0)
     group = cells.groups(per) if per else np.zeros(len(wanted), dtype=np.int64)
-    order = np.lexsort((-wanted, group))
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order)) - np.searchsorted(group[order], group[order])
-    return np.where(place < most, wanted, 0.0)
+    place = pd.Series(-wanted).groupby(group).rank(method="first").to_numpy()
+    return np.where(place <= most, wanted, 0.0)
 
 
 def _check_texts(who: str, names: Iterable[str]) -> None:
@@ -348,10 +328,10 @@ def bundle(report: str | Sequence[str], strategy: Strategy | None = None) -> Pol
         )
     types = REPORTS[report] if isinstance(report, str) else tuple(report)
     inner = optimal() if strategy is None else strategy
-    return Policy(f"bundle({report!r}, {name_of(inner)})", _bundle, {"types": types, "strategy": inner})
+    return Policy(f"bundle({report!r}, {name_of(inner)})", _bundle, {"types": types}, (inner,))
 
 
-def _bundle(cells: Columns, types: tuple[str, ...], strategy: Strategy) -> Floats:
+def _bundle(cells: Columns, strategy: Strategy, types: tuple[str, ...]) -> Floats:
     wanted = np.fmax(ask(strategy, cells), 0.0)
     inside = np.flatnonzero(cells.matches("data_type", types))
     company, cost = cells.groups("company")[inside], cells.cost[inside]
@@ -384,17 +364,13 @@ def before(deadline: str | time | datetime | None = None, within: str | float = 
 
 
 def _before(cells: Columns, deadline: float | np.datetime64 | None, within: float) -> Floats:
-    left = _left(deadline, cells)
+    left: Any  # days until the deadline, of each cell or of all, NaN where there is none
+    if deadline is None:
+        left = cells.due
+    elif isinstance(deadline, float):  # a share of each day; at the very moment the next day's begins to count
+        left = (deadline - (cells.now - cells.now.astype("datetime64[D]")) / DAY) % 1.0 or 1.0
+    else:
+        left = (deadline - cells.now) / DAY
     window = np.maximum(within, 2 * cells.latency_p95)
     open_ = (left > 0) & (left <= window) & (cells.age > window - left)
     return np.where(open_, 1 / np.where(open_, left, 1.0), 0.0)
-
-
-def _left(deadline: float | np.datetime64 | None, cells: Columns) -> Any:
-    """Days until the deadline, of each cell or of all, NaN where there is none; a number is a share of each day."""
-    if deadline is None:
-        return cells.due
-    if isinstance(deadline, float):
-        gone = (cells.now - cells.now.astype("datetime64[D]")) / DAY
-        return (deadline - gone) % 1.0 or 1.0  # at the very moment of the deadline the next day's begins to count
-    return (deadline - cells.now) / DAY

@@ -15,11 +15,8 @@ import numpy as np
 import pandas as pd
 
 from codat_notebook.models.platforms import BY_KIND, SPREAD, changes_a_day, median_seconds
-from codat_notebook.strategies.budget import Budget, Following
 from codat_notebook.strategies.cell_table import CELLS, Columns, table
-from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import assumed_rates
-from codat_notebook.strategies.optimum import refuse
 
 _DAY = 86_400.0
 #: Columns that a frame may have beside those of the cells: the truth, and what a refresh takes.
@@ -45,16 +42,20 @@ class Portfolio:
     def __post_init__(self) -> None:
         # Refuses the first number that makes no sense. An age may be infinite, a rate and a price unknown.
         cells, truth = self.cells, self.truth
-        for name in ("weight", "true_rate", "latency"):
+        for name in ("weight", "true_rate", "latency", "rate", "cost", "price", "failure_rate", "age"):
             values = (cells if name in cells else truth)[name].to_numpy(np.float64)
-            refuse(f"portfolio: {name}", values, np.isfinite(values) & (values >= 0), "a finite number >= 0")
-        for name, values in (("cost", cells["cost"].to_numpy()), ("price", truth["price"].fillna(1.0).to_numpy())):
-            refuse(f"portfolio: {name}", values, np.isfinite(values) & (values > 0), "a finite number > 0")
-        rate = cells["rate"].fillna(0.0).to_numpy()
-        refuse("portfolio: rate", rate, np.isfinite(rate) & (rate >= 0), "a finite number >= 0, or none,")
-        chance, age = truth["failure_rate"].to_numpy(np.float64), cells["age"].to_numpy(np.float64)
-        refuse("portfolio: failure_rate", chance, (chance >= 0) & (chance < 1), "a number from 0 to below 1")
-        refuse("portfolio: age", age, age >= 0, "a number of days >= 0, or infinity,")
+            if name in ("rate", "price"):
+                values = np.where(np.isnan(values), 1.0, values)
+            wanted, good = "a finite number >= 0", (values >= 0) & (values < np.inf)
+            if name in ("cost", "price"):
+                wanted, good = "a finite number > 0", good & (values > 0)
+            elif name == "failure_rate":
+                wanted, good = "a number from 0 to below 1", good & (values < 1)
+            elif name == "age":
+                wanted, good = "a number of days >= 0, or infinity,", values >= 0
+            if not good.all():
+                row = int(np.argmin(good))
+                raise ValueError(f"portfolio: {name}: expected {wanted} for each cell, but row {row} is {values[row]}")
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -157,8 +158,8 @@ class Portfolio:
         >>> made.truth["price"].isin([0.01, 0.02]).all().item()
         True
         """
-        price = self.cells["platform"].map({str(name): float(value) for name, value in prices.items()})
-        price = price.astype("float64").fillna(np.nan if default is None else float(default))
+        price = self.cells["platform"].map(dict(prices)).astype("float64")
+        price = price if default is None else price.fillna(float(default))
         return replace(self, truth=self.truth.assign(price=price))
 
 
@@ -184,15 +185,3 @@ def _made_up(
                         "Complete", weight, changes_a_day(data_type), median_seconds(platform, data_type) / _DAY,
                         platform.failure_rate,
                     )  # fmt: skip
-
-
-def costs(portfolio: Portfolio, budget: Budget) -> tuple[Following, Floats]:
-    """What it takes to follow refreshes, and what one of each cell costs in the budget's unit."""
-    following = Following(
-        Columns.of(portfolio.cells).groups("company"), portfolio.truth["latency"].to_numpy(np.float64)
-    )
-    cost = budget.costs(following, portfolio.truth["price"].to_numpy(np.float64))
-    if not (cost > 0).all():
-        wanted = "column price, or portfolio.priced({'Xero': 0.02, ...})"
-        raise ValueError(f"simulate: a budget in {budget.unit} needs what a refresh costs: the portfolio's {wanted}")
-    return following, cost

@@ -93,7 +93,8 @@ def choose(priority: Floats, eligible: Flags, cost: Floats, budget: float) -> Ro
     cost, budget : what each costs, and what may be spent now. The first cell that it does not pay ends the round, so
         that a dear cell with a high priority is saved up for.
     """
-    wanted = np.where(eligible & (priority > 0), priority, 0.0)
+    wanted = np.fmax(priority, 0.0)
+    wanted[np.flatnonzero(~eligible)] = 0.0
     budget *= 1 + _ROUNDING
     most = int(min(budget / cost.min(initial=np.inf), len(wanted)))
     if most < 1:
@@ -116,8 +117,7 @@ class Round(NamedTuple):
 
 
 class Rounds:
-    """The rounds of one strategy, simulated and live; ``credit`` is what may be spent now, ``spent`` what was, and
-    ``looks`` are the requests that followed refreshes.
+    """The rounds of one strategy, simulated and live; ``credit`` is what may be spent now, ``spent`` what was.
 
     Parameters
     ----------
@@ -146,7 +146,6 @@ class Rounds:
         self._urgent = np.empty(0, dtype=np.intp)  # cells that connections need, until they were read
         self.credit = credit
         self.spent = 0.0
-        self.looks = 0.0
 
     def earn(self, days: float) -> None:
         """Let the budget of so many days come in, beside what was saved up, and pay for reading the cells."""
@@ -176,7 +175,6 @@ class Rounds:
             cost = self._cost[rows]
         self.credit -= float(cost.sum())
         self.spent += float(cost.sum())
-        self.looks += self._following.whole(rows)
         return Round(rows, cost, priority, wanted)
 
 
@@ -207,11 +205,7 @@ def plan_round(
 ) -> Planned:  # fmt: skip
     """What a strategy would refresh of ``cells`` (as of ``session.cells``) in a round, of which one comes every so many
     days. ``left`` is what the round before left, ``read`` how many requests it took to read the cells."""
-    following = Following(Columns.of(cells).groups("company"), cells["latency"].to_numpy(np.float64))
-    cost = budget.costs(following, cells["price"].to_numpy(np.float64)).copy()
-    if np.isnan(cost).any():
-        unknown = sorted({str(name) for name in cells["platform"][np.isnan(cost)]})
-        raise ValueError(f"A budget in {budget.unit} needs prices= of a refresh; unknown for {', '.join(unknown)}.")
+    following, cost = budget.costs(cells, cells, "prices=")
     left = left if left and left.get("unit") == budget.unit else {}
     if left.get("strategy") == name_of(strategy):
         load(strategy, left.get("remembered"))
@@ -241,6 +235,7 @@ def plan_round(
         from_ = optimum.given_up_below(assumed_rates(columns), columns.weight, cost)
         for row in np.flatnonzero((from_ > limits.a_day(budget)) & cells["obstacle"].isna().to_numpy(bool) & ~waiting):
             reasons[row] += f"; freshness alone gives it up below {from_[row]:,.3g} {budget.unit} a day"
+    cost = cost.copy()
     cost[rows] = paid
     kept = {"unit": budget.unit, "credit": rounds.credit, "paid": until.isoformat()}
     kept |= {"strategy": name_of(strategy), "remembered": save(strategy)}
@@ -249,9 +244,8 @@ def plan_round(
 
 def _frame(cells: pd.DataFrame, priority: Floats, rows: Rows, reasons: Any, cost: Floats) -> pd.DataFrame:
     """The plan: what is queued in its order, then the rest, the most wanted first."""
-    shown = np.nan_to_num(priority, nan=0.0, posinf=np.inf, neginf=-np.inf)
     rest = np.setdiff1d(np.arange(len(cells)), rows)
-    order = np.concatenate([rows, rest[np.argsort(-shown[rest], kind="stable")]])
+    order = np.concatenate([rows, rest[np.argsort(-np.nan_to_num(priority[rest], posinf=np.inf), kind="stable")]])
     read = np.isfinite(cells["age"])  # pandas 2.2 multiplies what is missing, too, and at times numpy warns of that
     plan = cells.assign(
         company_id=cells["company"], company=cells["name"], connection_id=cells["connection"],

@@ -19,7 +19,7 @@ from codat_notebook.strategies.budget import days as in_days
 from codat_notebook.strategies.cell_table import moment, name_of
 from codat_notebook.strategies.indices import Floats, Rows
 from codat_notebook.strategies.policies import Strategy, fresh
-from codat_notebook.strategies.portfolio import Portfolio, costs
+from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.result import Result
 from codat_notebook.strategies.rounds import Limits, Rounds
 from codat_notebook.strategies.simulation_state import FETCHING, CellsView, SimulationState
@@ -95,7 +95,7 @@ class _Run:
     ) -> None:  # fmt: skip
         self.portfolio = portfolio
         self.ticks = round(1 / step)  # a day
-        following, cost = costs(portfolio, budget)
+        self.following, cost = budget.costs(portfolio.cells, portfolio.truth, "portfolio.priced(...)")
         self.board = SimulationState(portfolio, cost, seed, start, goal)
         self.view = CellsView(self.board, portfolio.cells)
         self.weight = portfolio.cells["weight"].to_numpy()
@@ -104,7 +104,9 @@ class _Run:
         self.since = np.where(self.board.blocked == np.inf, np.inf, 0.0)
         self.budget_a_day = budget.a_day
         self.reading = portfolio.reading if portfolio.reading is not None else reading(self.board.companies)
-        self.rounds = Rounds(strategy, budget, limits, following, cost, self.reading)
+        self.rounds = Rounds(strategy, budget, limits, self.following, cost, self.reading)
+        self.refreshes = np.zeros(len(portfolio), np.int64)  # of each cell
+        self.looks = 0.0  # requests that followed refreshes
         #: What refreshes may take of the budget: the rest is taken by reading.
         self.left_a_day = max(budget.a_day - (self.reading * self.ticks if budget.unit == "requests" else 0.0), 0.0)
         self.deadlines = Deadlines(self.board, goal, deadline)
@@ -114,7 +116,7 @@ class _Run:
 
     def day(self, day: int) -> None:
         """A day's ticks, and its row of the timeline."""
-        board, p95 = self.board, np.nan
+        board, p95, begun = self.board, np.nan, list[Rows]()
         look = int(day * _GOLDEN % 1 * self.ticks)  # once a day, at all times of day alike
         for number in range(self.ticks):
             self._move(day + number / self.ticks)
@@ -123,10 +125,15 @@ class _Run:
             chosen = self.rounds.next(columns, board.eligible(), look=number == 0)
             self.view.close()
             board.begin(chosen.rows)
+            begun.append(chosen.rows)
             if number == look:
-                self.reports.look(board)
+                self.reports.look(board.snapshot)
                 middle = np.full(len(board), board.now + 0.5 / self.ticks)
                 p95 = _p95(middle - board.held_at(np.arange(len(board)), middle))
+        rounds = np.repeat(np.arange(self.ticks), list(map(len, begun)))
+        rows = np.concatenate(begun)
+        self.refreshes += np.bincount(rows, minlength=len(board))
+        self.looks += float(self.following.of(rows, rounds).sum())
         self._move(day + 1.0)
         board.ledger.settle(board.snapshot, board.now)
         self.connections.look(board)
@@ -148,7 +155,7 @@ class _Run:
             "missed": float((self.board.true_rate * ledger.aged).sum()),
             "within_goal": float(ledger.within.mean()),
             "held": float(ledger.held_days.sum()),
-            "refreshes": float(self.board.refreshes.sum()),
+            "refreshes": float(self.refreshes.sum()),
             "failures": float(self.board.failed.sum()),
             "spent": self.rounds.spent,
         }
@@ -168,7 +175,7 @@ class _Run:
         bound = self._bound(days)
         freshness = optimum.mean(board.ledger.fresh_days, self.weight) / days
         ratio = freshness / bound if bound > 0 else 1.0
-        refreshes = float(board.refreshes.sum())
+        refreshes = float(self.refreshes.sum())
         reading = self.reading * self.ticks * days
         metrics = {
             "freshness": freshness,
@@ -181,16 +188,16 @@ class _Run:
             "deadlines_met": _share(self.deadlines.met, self.deadlines.all),
             "apart": _share(self.reports.apart, self.reports.seen),
             "never_synced": np.isinf(board.age).sum(),
-            "never_refreshed": (board.refreshes == 0).sum(),
+            "never_refreshed": (self.refreshes == 0).sum(),
             "keep_alive_violations": self.connections.late.sum(),
             "refreshes": refreshes,
             "failures": board.failed.sum(),
             "found_nothing": board.ledger.found_nothing.sum(),
             "requests_reading": reading,
             "requests_queueing": refreshes,
-            "requests_following": self.rounds.looks,
-            "share_of_quota": (reading + refreshes + self.rounds.looks) / (daily_requests(board.companies) * days),
-            "money": (board.refreshes * truth["price"].to_numpy(np.float64)).sum(),
+            "requests_following": self.looks,
+            "share_of_quota": (reading + refreshes + self.looks) / (daily_requests(board.companies) * days),
+            "money": (self.refreshes * truth["price"].to_numpy(np.float64)).sum(),
             "spent": self.rounds.spent,
             "share_of_budget": _share(self.rounds.spent, self.budget_a_day * days),
             "rates_assumed": cells["rate"].isna().mean(),
@@ -211,7 +218,7 @@ class _Run:
             rate_assumed=cells["rate"].isna(),
             true_rate=self.portfolio.truth["true_rate"],
             freshness=board.ledger.fresh_days / len(self.rows),
-            refreshes=board.refreshes,
+            refreshes=self.refreshes,
             failures=board.failed,
             age=board.age.copy(),
         )
@@ -238,25 +245,22 @@ class Deadlines:
         self._board = board
         self._goal = goal
         self._daily = None if daily is None else of_day(daily)
-        due = board.given.due
-        rows = np.flatnonzero(due > 0)
-        self._rows = rows[np.argsort(due[rows], kind="stable")]
-        self._due = due[self._rows]
+        self._due = np.where(board.given.due > 0, board.given.due, np.inf)
+        self._next = self._due.min(initial=np.inf)
         self.met = 0
         self.all = 0
 
     def pass_until(self, then: float) -> None:
         """Judge the deadlines after the board's time until ``then``; call it before the board moves."""
-        now = self._board.now
-        if len(self._due):
-            first, last = np.searchsorted(self._due, [now, then], side="right")
-            if last > first:
-                self._judge(self._rows[first:last], self._due[first:last])
+        if self._next <= then:
+            rows = np.flatnonzero(self._due <= then)
+            self._judge(rows, self._due[rows])
+            self._due[rows] = np.inf
+            self._next = self._due.min()
         if self._daily is not None:
-            at = np.floor(now - self._daily) + 1 + self._daily
+            at = np.floor(self._board.now - self._daily) + 1 + self._daily
             if at <= then:
-                rows = np.arange(len(self._board))
-                self._judge(rows, np.full(len(rows), at))
+                self._judge(np.arange(len(self._due)), np.full(len(self._due), at))
 
     def _judge(self, rows: Rows, when: Floats) -> None:
         self.met += int(np.count_nonzero(when - self._board.held_at(rows, when) <= self._goal))
@@ -267,38 +271,35 @@ class Reports:
     """How far apart the copies in a company's report are: the sum of days (``apart``), of how many (``seen``)."""
 
     def __init__(self, board: SimulationState) -> None:
-        rows: list[Rows] = []
-        for types in REPORTS.values():
-            inside = np.flatnonzero(board.given.matches("data_type", types))
-            inside = inside[np.argsort(board.company[inside], kind="stable")]
-            rows += np.split(inside, np.flatnonzero(np.diff(board.company[inside])) + 1)
-        groups = [group for group in rows if len(group) > 1]
-        self._rows = np.concatenate(groups).astype(np.int32) if groups else np.empty(0, np.int32)
-        self._starts = np.cumsum([0, *map(len, groups)])[:-1]
+        rows = [np.flatnonzero(board.given.matches("data_type", types)) for types in REPORTS.values()]
+        report = np.repeat(np.arange(len(rows)), list(map(len, rows)))
+        self._rows = np.concatenate(rows)
+        _, self._report, cells = np.unique(
+            report * board.companies + board.company[self._rows], return_inverse=True, return_counts=True
+        )
+        self._several = cells > 1
         self.apart = 0.0
         self.seen = 0
 
-    def look(self, board: SimulationState) -> None:
-        """Add how the reports stand now."""
-        if len(self._rows):
-            snapshot = board.snapshot[self._rows]
-            oldest = np.minimum.reduceat(snapshot, self._starts)
-            whole = np.isfinite(oldest)
-            apart = np.maximum.reduceat(snapshot, self._starts)[whole] - oldest[whole]
-            self.apart += float(apart.sum())
-            self.seen += len(apart)
+    def look(self, snapshot: Floats) -> None:
+        """Add how the reports stand, whose cells hold copies of ``snapshot``; one that lacks a copy does not count."""
+        oldest, newest = np.full(len(self._several), np.inf), np.full(len(self._several), -np.inf)
+        np.minimum.at(oldest, self._report, snapshot[self._rows])
+        np.maximum.at(newest, self._report, snapshot[self._rows])
+        whole = np.isfinite(oldest) & self._several
+        self.apart += float((newest[whole] - oldest[whole]).sum())
+        self.seen += int(whole.sum())
 
 
 class KeepAliveCount:
     """Linked connections of which nothing was read for longer than platforms keep a token."""
 
     def __init__(self, board: SimulationState, limit: float) -> None:
-        self._rows = np.flatnonzero(board.given.matches("connection_status", "Linked")).astype(np.int32)
-        connection = board.given.groups("company", "connection")[self._rows]
-        self._group = np.unique(connection, return_inverse=True)[1].astype(np.int32)
+        self._rows = np.flatnonzero(board.given.matches("connection_status", "Linked"))
+        self._group = np.unique(board.given.groups("company", "connection")[self._rows], return_inverse=True)[1]
         self._limit = limit
         #: Of each connection, whether it was left alone for too long at least once.
-        self.late = np.zeros(int(self._group.max(initial=-1)) + 1, dtype=bool)
+        self.late = np.zeros(self._group.max(initial=-1) + 1, dtype=bool)
 
     def look(self, board: SimulationState) -> None:
         """Note the connections that are too long without a read now. Never read counts from the start."""

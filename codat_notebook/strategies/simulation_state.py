@@ -11,8 +11,7 @@ worked out when they are asked for, or as a table of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from weakref import ref
 
 import numpy as np
@@ -20,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from codat_notebook.models.platforms import BY_NAME, PLATFORMS, SPREAD
-from codat_notebook.strategies.cell_table import CELLS, CHANGING, DTYPES, Columns, Labels
+from codat_notebook.strategies.cell_table import CELLS, CHANGING, DTYPES, Columns, Labels, locked
 from codat_notebook.strategies.indices import Flags, Floats, Rows
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.rounds import back_off
@@ -31,86 +30,79 @@ class FreshnessLedger:
 
     Of each cell, as of when it was settled: ``fresh_days``, ``held_days`` (with any copy), ``aged`` (the integral of
     the age over these), ``within`` (days with a copy no older than the goal), ``found_nothing`` (refreshes that found
-    no change, expected); and ``oldest``, the highest age of any copy since it was last asked for.
+    no change, expected); and ``oldest``, the highest age of any copy since it was last asked for. What is told is
+    added up when somebody asks, many refreshes at a time.
     """
 
     def __init__(self, rate: Floats, changed: NDArray[np.float32], observed: bool, goal: float = np.inf) -> None:
         self._rate = rate
-        #: Whether the last refresh of each cell found changes: 1, 0, or NaN where nobody knows.
-        self.changed = changed
+        self._changed = changed
         self._observed = observed
         self._goal = goal
-        self.fresh_days = np.zeros(len(rate))
-        self.held_days = np.zeros(len(rate))
-        self.aged = np.zeros(len(rate))
-        self.within = np.zeros(len(rate))
-        self.found_nothing = np.zeros(len(rate))
+        self.fresh_days, self.held_days, self.aged, self.within, self.found_nothing = np.zeros((5, len(rate)))
         self.oldest = np.nan
-        self._settled = np.zeros(len(rate))
+        self._since = np.zeros(len(rate))  # when the copy that is held of each cell was first seen
+        self._settled = 0.0
+        self._told: list[tuple[NDArray[Any], ...]] = []
 
     def replaced(self, rows: Rows, snapshot: Floats, starts: Floats, ends: Floats, draw: Floats) -> None:
         """Copies of ``snapshot`` gave way at ``ends`` to others of ``starts``; ``draw`` decides if those differ."""
-        self._add(rows, snapshot, self._settled[rows], ends)
-        self._settled[rows] = ends
-        unchanged = np.exp(-self._rate[rows] * np.minimum(starts - snapshot, 1e300))
-        unchanged[np.isinf(snapshot)] = 0.0
-        self.found_nothing[rows] += unchanged
-        if self._observed:
-            self.changed[rows] = draw >= unchanged
+        self._told.append((rows, snapshot, self._since[rows], starts, ends, draw))
+        self._since[rows] = ends
+
+    @property
+    def changed(self) -> NDArray[np.float32]:
+        """Whether the last refresh of each cell found changes: 1, 0, or NaN where nobody knows."""
+        self._take_in()
+        return self._changed
 
     def settle(self, snapshot: Floats, now: float) -> None:
         """Add up what all cells, which hold copies of ``snapshot``, are worth until now."""
-        self._add(np.arange(len(snapshot)), snapshot, self._settled, np.full(len(snapshot), now))
-        self._settled[:] = now
+        self._take_in()
+        self._add(np.arange(len(snapshot)), snapshot, self._since, np.full(len(snapshot), now))
+        self._settled = now
+
+    def _take_in(self) -> None:
+        if self._told:
+            rows, snapshot, since, starts, ends, draw = map(np.concatenate, zip(*self._told, strict=True))
+            self._told.clear()
+            self._add(rows, snapshot, since, ends)
+            unchanged = np.exp(-self._rate[rows] * np.minimum(starts - snapshot, 1e300))
+            unchanged[np.isinf(snapshot)] = 0.0
+            np.add.at(self.found_nothing, rows, unchanged)
+            if self._observed:
+                self._changed[rows] = draw >= unchanged
 
     def _add(self, rows: Rows, snapshot: Floats, since: Floats, until: Floats) -> None:
-        """Add copies that were held from ``since`` to ``until``, of cells that are not the same."""
-        self.fresh_days[rows] += _fresh(self._rate[rows], snapshot, since, until)
+        """Add copies that were held from ``since`` to ``until``, but for what was settled before."""
+        since = np.maximum(since, self._settled)
         if not (read := np.isfinite(snapshot)).all():
             rows, snapshot, since, until = rows[read], snapshot[read], since[read], until[read]
-        held = until - since
-        self.held_days[rows] += held
-        self.aged[rows] += held * ((since + until) / 2 - snapshot)
-        self.within[rows] += np.clip(snapshot + self._goal - since, 0.0, held)
-        self.oldest = np.fmax(self.oldest, (until - snapshot).max(initial=-np.inf) if len(rows) else np.nan)
-
-
-def _fresh(rate: Floats, snapshot: Floats, since: Floats, until: Floats | float) -> Floats:
-    """Expected fresh days of copies from ``since`` to ``until``: (e^-rate a - e^-rate b) / rate."""
-    length, age = until - since, since - snapshot
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fresh = np.where(rate > 0, np.exp(-rate * age) * -np.expm1(-rate * length) / rate, length)
-    return np.where(np.isfinite(snapshot), fresh, 0.0)
+        rate, held = self._rate[rows], until - since
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fresh = np.exp(-rate * (since - snapshot)) * -np.expm1(-rate * held) / rate
+        np.add.at(self.fresh_days, rows, np.where(rate > 0, fresh, held))
+        np.add.at(self.held_days, rows, held)
+        np.add.at(self.aged, rows, held * ((since + until) / 2 - snapshot))
+        np.add.at(self.within, rows, np.clip(snapshot + self._goal - since, 0.0, held))
+        self.oldest = np.fmax(self.oldest, (until - snapshot).max() if len(rows) else np.nan)
 
 
 #: What a failed refresh ends with where the platform is not one of the sandbox's.
 _FAILURES: Final[Mapping[str, float]] = {"FetchError": 1.0}
 _KINDS: Final = sorted({kind for platform in PLATFORMS for kind in platform.failures} | set(_FAILURES))
-STATUSES: Final = ["Complete", "Fetching", *_KINDS]
-COMPLETE, FETCHING, _FIRST_KIND = 0, 1, 2
+#: What became of a refresh, as codes: the kind of its failure, or none.
+STATUSES: Final = [*_KINDS, "Complete", "Fetching"]
+COMPLETE: Final = len(_KINDS)
+FETCHING: Final = COMPLETE + 1
 _STATUS_TYPE: Final = pd.CategoricalDtype(pd.Index(STATUSES, dtype="string"))
 _LONGEST = 12  # failures in a row after which no back-off grows any more
-#: Days until the next try, by kind of failure and failures in a row.
-_WAITS: Final = np.array([[back_off(kind, max(n, 1)) for n in range(_LONGEST + 1)] for kind in _KINDS])
+#: Days until the next try, by kind of failure and failures in a row, the last row where there was none.
+_WAITS: Final = np.array(
+    [[back_off(kind, max(n, 1)) for n in range(_LONGEST + 1)] for kind in _KINDS] + [[0.0] * (_LONGEST + 1)]
+)
 #: Assumed: what makes a refresh fail is mended, on average, when it is first worth another try.
-_MENDED: Final = _WAITS[:, 1]
-
-
-class _Way(NamedTuple):
-    """Refreshes on their way: of which cells, since when, until when, how they fail (-1: not), and a draw that decides
-    what they find."""
-
-    rows: Rows
-    starts: Floats
-    ends: Floats
-    kind: NDArray[np.intp]
-    draw: Floats
-
-    def only(self, which: Flags) -> _Way:
-        return _Way._make(column[which] for column in self)
-
-    def joined(self, other: _Way) -> _Way:
-        return _Way._make(map(np.concatenate, zip(self, other, strict=True))) if len(self.rows) else other
+_MENDED: Final = _WAITS[:-1, 1]
 
 
 class _Troubles:
@@ -126,8 +118,10 @@ class _Troubles:
         parts = np.array([[each.get(kind, 0.0) for kind in _KINDS] for each in weights])
         never = np.log1p(-failure_rate)  # all kinds together: the logarithm of the chance that none is there
         self._shares = -np.expm1(never[:, None] * (parts / parts.sum(axis=1, keepdims=True))[platform])
-        self._more = np.zeros((len(failure_rate), len(_KINDS)), np.float32)  # by how much the chance was over the share
-        self._looked = np.zeros(len(failure_rate))
+        self._never = not self._shares.any()
+        self._lasts = _MENDED * (1 - self._shares)
+        self._more = np.zeros(self._shares.shape)  # by how much the chance was over the share when it was last looked
+        self._looked = np.zeros((len(failure_rate), 1))
 
     def met(self, rows: Rows, kinds: NDArray[np.intp]) -> None:
         """The troubles of cells are these at the start."""
@@ -135,21 +129,19 @@ class _Troubles:
 
     def success(self, gap: float) -> Floats:
         """The highest chance that a refresh succeeds: so long after one that did."""
-        lasts = _MENDED * (1 - self._shares)
-        chance: Floats = np.prod(1 - self._shares * -np.expm1(-gap / lasts), axis=1)
+        chance: Floats = np.prod(1 - self._shares * -np.expm1(-gap / self._lasts), axis=1)
         return chance
 
     def meet(self, rows: Rows, now: float, rng: np.random.Generator) -> NDArray[np.intp]:
-        """How refreshes that start now will fail: the number of the kind, or -1."""
+        """What becomes of refreshes that start now: the code of their failure, or of none."""
+        if self._never:
+            return np.full(len(rows), COMPLETE)
         shares = self._shares[rows]
-        if not shares.any():
-            return np.full(len(rows), -1)
-        gap = (now - self._looked[rows])[:, None]
-        chance = shares + self._more[rows] * np.exp(-gap / (_MENDED * (1.0 - shares)))
+        chance = shares + self._more[rows] * np.exp((self._looked[rows] - now) / self._lasts[rows])
         there = rng.random(chance.shape) < chance
         self._more[rows] = there - shares
         self._looked[rows] = now
-        return np.where(there.any(axis=1), there.argmax(axis=1), -1)
+        return np.where(there.any(axis=1), there.argmax(axis=1), COMPLETE)
 
 
 class SimulationState:
@@ -171,7 +163,6 @@ class SimulationState:
         self._troubles = _Troubles(truth["failure_rate"].to_numpy(np.float64), *self.given.labels("platform"))
         rows = len(cells)
         self.snapshot = -self.given.age
-        self.refreshes = np.zeros(rows, np.int32)
         self.failed = np.zeros(rows, np.int32)
         self.failures = cells["failures"].to_numpy(np.int32, copy=True)
         self.ledger = FreshnessLedger(
@@ -182,14 +173,14 @@ class SimulationState:
         unable = ~self.given.matches("connection_status", "Linked") | self.given.matches("status", "NotSupported")
         #: Until when each cell cannot be refreshed: for good if it is not linked or not supported.
         self.blocked = np.where(unable, np.inf, np.nan_to_num(self.given.retry_at, nan=-np.inf))
-        waiting = np.flatnonzero((self.blocked > 0) & (self.error >= _FIRST_KIND))
-        self._troubles.met(waiting, self.error[waiting].astype(np.intp) - _FIRST_KIND)
-        none = np.empty(0, dtype=np.intp)
-        self._way = _Way(none, np.empty(0), np.empty(0), none, np.empty(0))
+        waiting = np.flatnonzero((self.blocked > 0) & (self.error >= 0))
+        self._troubles.met(waiting, self.error[waiting].astype(np.intp))
+        #: What is on its way: of which cells, how it ends, failures in a row then, since when, until when, and a draw
+        #: that decides what it finds.
+        self._way = np.empty((6, 0))
         self._age = np.empty(rows)
         running = (self.given.in_progress > 0) | (self.status == FETCHING)
         self.begin(np.flatnonzero(running & (self.blocked < np.inf)))
-        self.refreshes[:] = 0  # what is on its way at the start was not started here
 
     def __len__(self) -> int:
         return len(self.snapshot)
@@ -219,48 +210,36 @@ class SimulationState:
         """Start refreshes now. What becomes of them is drawn now, and known to the strategy when they end."""
         if not len(rows):
             return
-        rows = np.sort(rows)  # memory is read in order: half the time for a million cells
+        rows = np.sort(rows)  # what is drawn for a cell does not depend on the order of the others
         draw = self._rng.random(len(rows))
         ends = self.now + self._latency[rows] * np.exp(SPREAD * self._rng.standard_normal(len(rows)))
         kind = self._troubles.meet(rows, self.now, self._rng)
-        self._way = self._way.joined(_Way(rows, np.full(len(rows), self.now), ends, kind, draw))
-        self.blocked[rows] = ends
+        failures = np.where(kind < COMPLETE, self.failures[rows] + 1, 0)
+        begun = np.array([rows, kind, failures, np.full(len(rows), self.now), ends, draw])
+        self._way = np.concatenate([self._way, begun], axis=1)
+        self.blocked[rows] = ends + _WAITS[kind, np.minimum(failures, _LONGEST)]
         self.status[rows] = FETCHING
-        self.refreshes[rows] += 1
 
     def move(self, now: float) -> None:
         """Go on to ``now``: refreshes that end until then end."""
         self.now = now
-        over = self._way.ends <= now
-        if not over.any():
-            return
-        done, self._way = self._way.only(over), self._way.only(~over)
-        failed = done.kind >= 0
-        if failed.any():
-            self._fail(done.rows[failed], done.kind[failed])
-            done = done.only(~failed)
-        self._succeed(done)
+        over = self._way[4] <= now
+        done, self._way = (self._way, self._way[:, :0]) if over.all() else (self._way[:, over], self._way[:, ~over])
+        rows, kind, failures = done[:3].astype(np.intp)
+        self.status[rows] = self.error[rows] = kind
+        self.failures[rows] = failures
+        good = kind == COMPLETE
+        self.failed[rows] += ~good
+        rows, (starts, ends, draw) = rows[good], done[3:, good]
+        self.ledger.replaced(rows, self.snapshot[rows], starts, ends, draw)
+        self.snapshot[rows] = starts
 
     def held_at(self, rows: Rows, when: Floats) -> Floats:
         """The snapshots that will be held of cells at moments before the next tick: what is on its way may land."""
-        good = self._way.only(self._way.kind < 0)
+        coming, _, _, starts, ends, _ = self._way[:, self._way[1] == COMPLETE]
         lands, snapshot = np.full(len(self), np.inf), self.snapshot.copy()
-        lands[good.rows], snapshot[good.rows] = good.ends, good.starts
+        lands[coming.astype(np.intp)], snapshot[coming.astype(np.intp)] = ends, starts
         return np.where(lands[rows] <= when, snapshot[rows], self.snapshot[rows])
-
-    def _succeed(self, done: _Way) -> None:
-        rows = done.rows
-        self.ledger.replaced(rows, self.snapshot[rows], done.starts, done.ends, done.draw)
-        self.snapshot[rows] = done.starts
-        self.failures[rows] = 0
-        self.status[rows] = COMPLETE
-        self.error[rows] = -1
-
-    def _fail(self, rows: Rows, kind: NDArray[np.intp]) -> None:
-        self.failed[rows] += 1
-        self.failures[rows] += 1
-        self.status[rows] = self.error[rows] = _FIRST_KIND + kind
-        self.blocked[rows] += _WAITS[kind, np.minimum(self.failures[rows], _LONGEST)]
 
     @property
     def age(self) -> Floats:
@@ -282,11 +261,10 @@ class CellsView:
 
     def __init__(self, board: SimulationState, cells: pd.DataFrame) -> None:
         self._board = board
-        self._fixed: dict[str, Floats] = {"cost": _locked(board.cost)}
-        still = [name for name, kind in CELLS.items() if kind == "category" and name not in CHANGING]
-        self._arrays = {name: cells[name].array for name in (*still, "due")}
+        self._start = int(board.start.astype(np.int64))
+        self._cells = cells.assign(cost=board.cost)
+        self._given = Columns.of(self._cells, board.start)
         self._now: dict[str, Floats] = {}
-        self._index = pd.RangeIndex(len(cells))
         self._shown: Callable[[], LazyCells | None] = lambda: None
         self._moving: dict[str, Callable[[], NDArray[Any]]] = {
             "age": lambda: board.age,
@@ -295,56 +273,54 @@ class CellsView:
             "in_progress": lambda: board.status == FETCHING,
             "failures": lambda: board.failures,
             "changed_last": lambda: board.ledger.changed,
-            "due": lambda: board.given.due - board.now,
+            "due": lambda: self._given.numbers("due") - board.now,
         }
 
     def columns(self, budget_left: float) -> Columns:
         """The cells as they are now."""
         self._now.clear()
-        return Columns(self.numbers, self.labels, self.frame, self._moment(), budget_left)
-
-    def _moment(self) -> np.datetime64:
-        moment: np.datetime64 = self._board.start + np.timedelta64(round(self._board.now * _DAY_US), "us")
-        return moment
+        self._moment = np.datetime64(self._start + round(self._board.now * _DAY_US), "us")
+        return Columns(self.numbers, self.labels, self.frame, self._moment, budget_left)
 
     def numbers(self, name: str) -> Floats:
         """A column as floats, as ``Columns`` wants it."""
-        kept = self._now if name in self._moving else self._fixed
-        if name not in kept:
-            values = self._moving[name]() if name in self._moving else self._board.given.numbers(name)
-            kept[name] = _locked(values.astype(np.float64, copy=False))
-        return kept[name]
+        if name not in self._moving:
+            return self._given.numbers(name)
+        if name not in self._now:
+            self._now[name] = locked(self._moving[name]().astype(np.float64, copy=False))
+        return self._now[name]
 
     def labels(self, name: str) -> Labels:
         """A text column as codes and categories."""
-        if name in CHANGING:
-            return (self._board.status if name == "status" else self._board.error).copy(), STATUSES
-        return self._board.given.labels(name)
+        if name not in CHANGING:
+            return self._given.labels(name)
+        status, error = self._board.status, self._board.error
+        return status.copy() if name == "status" else np.where(error < COMPLETE, error, -1), STATUSES
 
     def frame(self) -> pd.DataFrame:
         """The cells as a table."""
-        frame = LazyCells(self._index, self._array)
+        frame = LazyCells(self._cells.index, self._array)
         self._shown = ref(frame)
         return frame
 
     def close(self) -> None:
         """The cells are about to change: a table that the strategy keeps is built while it is true."""
         if (kept := self._shown()) is not None:
-            _ = kept._mgr
+            kept.fill()
 
     def _array(self, name: str) -> Any:
         """A column as pandas keeps it; nobody else holds it."""
-        kind = CELLS[name]
-        if name in self._arrays:
-            return self._arrays[name].copy()
         if name in CHANGING:
             return pd.Categorical.from_codes(self.labels(name)[0], dtype=_STATUS_TYPE, validate=False)
+        if name == "due" or (name not in self._moving and CELLS[name] == "category"):
+            return self._cells[name].array.copy()
         values = self._moving[name]() if name in self._moving else self.numbers(name)
-        if kind == "time":
-            return _times(self._moment(), values)
-        if kind == "answer":
+        if CELLS[name] == "time":
+            since_start = pd.to_timedelta(values, unit="D").round("us")
+            return (pd.Timestamp(self._moment, tz="UTC") + since_start).as_unit("us").array
+        if CELLS[name] == "answer":
             return pd.arrays.BooleanArray(values == 1, np.isnan(values))
-        return values.astype(DTYPES[kind])
+        return values.astype(DTYPES[CELLS[name]])
 
 
 class LazyCells(pd.DataFrame):
@@ -355,14 +331,14 @@ class LazyCells(pd.DataFrame):
     _rows: pd.Index
 
     def __init__(self, rows: pd.Index, made: Callable[[str], Any]) -> None:
-        super(pd.DataFrame, self).__init__(None)  # type: ignore[call-arg]  # that of NDFrame, which the stubs hide
-        del self.__dict__["_mgr"]  # what pandas keeps a table's columns in
-        self.__dict__.update(_rows=rows, _made=made)
+        self.__dict__.update(_rows=rows, _made=made)  # pandas' own __init__ waits until something of it is needed
 
-    @cached_property
-    def _mgr(self) -> Any:
-        columns = {name: self._made(name) for name in CELLS}
-        return pd.DataFrame(columns, index=self._rows, copy=False)._mgr
+    def fill(self) -> None:
+        """Make it a table like any other, if it is none yet."""
+        if (made := self.__dict__.pop("_made", None)) is not None:
+            rows = self.__dict__.pop("_rows")
+            columns = {name: made(name) for name in CELLS}
+            super().__init__(columns, index=rows, copy=False)  # type: ignore[call-arg]  # the stubs know __new__ alone
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
@@ -371,31 +347,22 @@ class LazyCells(pd.DataFrame):
     @property
     def index(self) -> Any:
         """The rows' labels, which need no column."""
-        return pd.DataFrame.index.__get__(self) if "_mgr" in self.__dict__ else self._rows
+        return self._rows if "_made" in self.__dict__ else pd.DataFrame.index.__get__(self)
 
     @index.setter
     def index(self, labels: Any) -> None:
         pd.DataFrame.index.__set__(self, labels)  # type: ignore[attr-defined]  # a property of pandas' own
 
     def __getitem__(self, name: Any) -> Any:
-        if "_mgr" in self.__dict__ or not isinstance(name, str) or name not in CELLS:
+        if "_made" not in self.__dict__ or not isinstance(name, str) or name not in CELLS:
             return super().__getitem__(name)
         return pd.Series(self._made(name), index=self._rows, name=name, copy=False)
 
     def __getattr__(self, name: str) -> Any:  # type: ignore[misc]  # the stubs call it final
-        return self[name] if name in CELLS and "_mgr" not in self.__dict__ else super().__getattr__(name)
-
-
-def _locked(values: Floats) -> Floats:
-    """The same numbers, not to be written to."""
-    view = values.view()
-    view.flags.writeable = False
-    return view
-
-
-def _times(start: np.datetime64, days: Floats) -> Any:
-    """Moments some days from a start, missing where these are, as pandas keeps times."""
-    missing = np.isnan(days)
-    gaps = np.round(np.where(missing, 0.0, days) * _DAY_US).astype("m8[us]")
-    gaps[missing] = np.timedelta64("NaT", "us")
-    return pd.DatetimeIndex(start + gaps, tz="UTC").array  # pd.array takes twice as long
+        """What a table like any other has: it becomes one, but for a column."""
+        if "_made" not in self.__dict__:
+            return super().__getattr__(name)
+        if name in CELLS:
+            return self[name]
+        self.fill()
+        return getattr(self, name)

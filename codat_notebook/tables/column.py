@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-Kind = Literal["text", "prose", "status", "data_type", "time", "duration", "number", "percent", "id"]
+Kind = Literal["text", "prose", "status", "data_type", "time", "duration", "number", "percent", "id", "link"]
 Row = dict[str, Any]
 Clock = Callable[[], datetime | None]
 
@@ -56,7 +56,8 @@ class Column:
     ----------
     label : heading; by default the column's name with spaces for underscores.
     kind : "text", "prose" (text in as many lines as it takes), "status" (a pill), "data_type", "time" (shown in the
-        reader's zone), "duration" (timedelta or seconds), "number", "percent" (of 100) or "id" (shortened, to copy).
+        reader's zone), "duration" (timedelta or seconds), "number", "percent" (of 100), "id" (shortened, to copy) or
+        "link" (an address, to copy).
         A "status" and a "data_type" stand there in plain words, with Codat's key in the tooltip.
     hidden : leave the column out; its values still reach ``on_select`` and ``visible``.
     tone : for statuses whose word does not say all: from a row as a dict to "ok", "run", "warn", "bad" or "idle".
@@ -212,7 +213,7 @@ def _named(value: object) -> list[str]:
 
 
 _SENT: dict[Kind, Callable[[Any], object]] = {
-    "text": _flag, "prose": _flag, "status": text, "data_type": _named, "id": text, "number": number_text,
+    "text": _flag, "prose": _flag, "status": text, "data_type": _named, "id": text, "link": str, "number": number_text,
     "percent": number_text, "time": _time, "duration": _seconds,
 }  # fmt: skip
 

@@ -200,11 +200,6 @@ def to_tsv(frame: pd.DataFrame) -> str:
     return "".join(text for _, text in _texts(frame, "tsv"))
 
 
-def to_html(frame: pd.DataFrame) -> str:
-    """A frame as an HTML table, for the clipboard (e-mail, documents); everything in it is escaped."""
-    return "".join(text for _, text in _texts(frame, "html"))
-
-
 def _xlsx(frame: pd.DataFrame) -> Iterator[Chunk]:
     """An Excel workbook of one sheet; all of its bytes come at the end."""
     try:

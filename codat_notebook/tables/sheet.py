@@ -7,7 +7,7 @@ frame and view always give the same page, whatever was shown before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
@@ -46,7 +46,11 @@ class QuickFilter(TypedDict):
 
 
 class PageState(TypedDict):
-    """One page of a table and all that stands around it. ``keys`` tell its rows apart, ``first`` is its first row."""
+    """One page of a table and all that stands around it. ``keys`` tell its rows apart, ``first`` is its first row.
+
+    ``ticks`` says of each row whether it is ticked, ``None`` where it cannot be; ``ticked`` how many of all that match
+    are, how many could be, and how many rows are ticked in all. Without boxes to tick ``ticks`` is ``None``.
+    """
 
     title: str
     empty: str
@@ -64,6 +68,8 @@ class PageState(TypedDict):
     filters: list[QuickFilter]
     facets: list[FacetState]
     selected: str | None
+    ticks: list[bool | None] | None
+    ticked: list[int]
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,7 @@ class Layout:
     columns: Mapping[str, Column] = field(default_factory=dict)
     filters: Mapping[str, Filter] = field(default_factory=dict)
     now: Clock | None = None
+    ticks: Callable[[pd.DataFrame], Any] | None = None
 
 
 class Sheet:
@@ -117,7 +124,7 @@ class Sheet:
         self._known: dict[Hashable, Any] = {}
         self._drawn: dict[str, int] = {}
 
-    def page(self, view: TableView, selected: str | None) -> PageState:
+    def page(self, view: TableView, selected: str | None, ticked: Collection[str] = ()) -> PageState:
         """The state that the browser draws: one page and all that stands around it."""
         rows = self.rows(view)
         size = self.layout.page_size
@@ -126,6 +133,8 @@ class Sheet:
         visible = [column for column in self.columns if not column.hidden]
         keys = self._key_texts(here)
         self._drawn.update(zip(keys, here, strict=True))
+        may, boxes = self._may_tick(), self.layout.ticks is not None
+        open = rows[may[rows]] if boxes and len(rows) else []
         return {
             "title": self.layout.title, "empty": self.layout.empty, "noun": self.layout.noun,
             "columns": [self._heading(column, view) for column in visible],
@@ -138,6 +147,8 @@ class Sheet:
                 self._facet(key).state(self._kept(view, key), view.facets.get(key, ())) for key in self._facets
             ],
             "selected": selected,
+            "ticks": [key in ticked if may[n] else None for key, n in zip(keys, here, strict=True)] if boxes else None,
+            "ticked": [sum(key in ticked for key in self._key_texts(open)) if ticked else 0, len(open), len(ticked)],
         }  # fmt: skip
 
     def rows(self, view: TableView) -> NDArray[np.intp] | list[Any]:
@@ -146,6 +157,14 @@ class Sheet:
             return []
         order = self._order(view.sort)
         return order[self._kept(view)[order]]
+
+    def tickable(self, view: TableView) -> set[str]:
+        """The keys of all rows of the view, over all its pages, that can be ticked."""
+        rows, may = self.rows(view), self._may_tick()
+        return set(self._key_texts(rows[may[rows]])) if len(rows) else set()
+
+    def _may_tick(self) -> NDArray[np.bool_]:
+        return self._masked("ticks", self.layout.ticks or (lambda frame: [False] * len(frame)))
 
     def visible(self, view: TableView) -> pd.DataFrame:
         """The part of the frame that the view shows, over all pages, with all columns."""
@@ -261,10 +280,13 @@ class Sheet:
         return self._once(("facet", key), lambda: Span(column, now) if time else ColumnValues(column, names))
 
     def _mask(self, label: str) -> NDArray[np.bool_]:
+        return self._masked(("mask", label), self.layout.filters[label])
+
+    def _masked(self, name: Hashable, chosen: Filter) -> NDArray[np.bool_]:
         import numpy as np
         import pandas as pd
 
-        chosen, frame = self.layout.filters[label], self.frame
+        frame = self.frame
         if frame is None or frame.empty:
             return np.zeros(0 if frame is None else len(frame), dtype=bool)
 
@@ -276,7 +298,7 @@ class Sheet:
                 mask = frame[name].isin([value] if isinstance(value, str) or not hasattr(value, "__iter__") else value)
             return pd.array(mask, dtype="boolean").fillna(False).to_numpy(dtype=bool)
 
-        return self._once(("mask", label), work)
+        return self._once(name, work)
 
     def _matches(self, word: str) -> NDArray[np.bool_]:
         import numpy as np
@@ -284,7 +306,7 @@ class Sheet:
         def work() -> NDArray[np.bool_]:
             match = np.zeros(0 if self.frame is None else len(self.frame), dtype=bool)
             for column in self.columns:
-                if column.kind in _SEARCHED and not column.hidden:
+                if column.kind in _SEARCHED and (column.facet or not column.hidden):
                     match |= cols.matching(column, partial(self._folded, column), word)
             return match
 

@@ -59,7 +59,7 @@ class Actions:
         self._boundary = boundary
         self._renderer = renderer
         self._looking = looking
-        self._view = RunView(part, changed=self.draw)
+        self._view = RunView(part, changed=self.draw, concerns=state.concerns)
         self._forget: Callable[[], object] = lambda: None
         self._searching: asyncio.Task[None] | None = None
         self._picking: asyncio.Task[None] | None = None
@@ -129,7 +129,7 @@ class Actions:
         """One connection, or all of them."""
         connections = self._state.facts.connections if self._state.facts else {}
         self._limit(message.id if message.id in connections else None)
-        self._renderer.all()
+        self.draw()
 
     def _limit(self, connection_id: str | None) -> None:
         """Show what is of this connection; ``None``: of all."""

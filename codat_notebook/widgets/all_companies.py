@@ -5,8 +5,9 @@ more is asked until somebody clicks on a button that says how many requests it t
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from codat_notebook.models.errors import CodatLendingError
@@ -14,6 +15,7 @@ from codat_notebook.planning import needs
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot, look_at, read_facts, seen
+from codat_notebook.planning.verdict import BADGES, FRESH
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.engine import Throttle, pace
 from codat_notebook.runs.polling import LARGEST_PAGE
@@ -22,18 +24,23 @@ from codat_notebook.session import Session
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.sheet import Filter
 from codat_notebook.widgets import pickers
+from codat_notebook.widgets.charts import HeatmapState, OpenCompany, portfolio_state
 from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.notice import ErrorBoundary
+from codat_notebook.widgets.progress import ShowRows
 from codat_notebook.widgets.table import FrameTable, MoreState
 from codat_notebook.words import count, iso, number
 
 _TONES = {
     needs.CUSTOMER: "bad", needs.REFRESH: "warn", needs.RUNNING: "run", needs.FINE: "ok", needs.UNSEEN: "idle",
 }  # fmt: skip
+_READY = {word.lower(): tone for word, tone in BADGES.values()} | {FRESH[0].lower(): FRESH[1]}
 _HIDDEN = Column(hidden=True)
 COMPANY_COLUMNS = {
     "company": Column(), "state": Column("needs", "status", tone=lambda row: _TONES.get(row["state"])),
-    "first": Column("what to do first"), "oldest_type": Column("oldest data", "data_type"),
+    "first": Column("what to do first"), "link_url": Column("link", "link"),
+    "ready": Column("ready?", "status", tone=lambda row: _READY.get(row["ready"]), facet=True),
+    "oldest_type": Column("oldest data", "data_type"),
     "age": Column("age", since="oldest"), "fresh": Column("within goal", "percent"), "connections": Column(),
     "failure": Column("last failure"), "last_sync": Column("last sync", facet=True), "late": _HIDDEN,
     "running": _HIDDEN, "oldest": _HIDDEN, "failed": Column("failed", hidden=True, facet=True),
@@ -43,48 +50,65 @@ COMPANY_COLUMNS = {
 COMPANY_FILTERS: dict[str, Filter] = {
     "Need a customer": ("state", needs.CUSTOMER), "Need a refresh": ("state", needs.REFRESH),
     "Running": ("state", needs.RUNNING), "Fine": ("state", needs.FINE), "Not looked at": ("state", needs.UNSEEN),
-    "Failed": lambda frame: frame["failure"].notna(),
+    "Failed": lambda frame: frame["failure"].notna(), "Ready": ("ready", "ready"),
 }  # fmt: skip
+#: How long what was seen of a company is good for a plan.
+GOOD_FOR = timedelta(minutes=15)
 #: Seconds between two updates of the table while companies are looked at, at the least.
 EVERY = 0.5
 _UNREAD = "The companies could not be listed"
 READING = "Reading the companies…"
+UNSEEN_ALL = "Nobody has looked at any company that matches: click “Look at” on the first tab."
 
 
-def offer(matching: int, unseen: int, listed: int) -> list[list[str]]:
+def offer(
+    matching: int, unseen: int, listed: int, meant: int = 0, aged: int = 0, ticked: bool = False
+) -> list[list[str]]:
     """What can be asked for, and what it takes: to look at the companies that match and nobody has looked at, or at all
-    that match, or to read the list of companies again.
+    that match; to plan a refresh of those that are ``meant``, of which ``aged`` are looked at first; or to read the
+    list of companies again.
 
     >>> offer(400, 335, 5000)[0]
     ['look 335', 'Look at 335 companies (about 336 requests)']
+    >>> offer(400, 335, 5000, 18, 5, True)[1]
+    ['plan 18', 'Plan a refresh of 18 selected companies (about 6 requests)…']
     """
     pages = max(1, -(-listed // LARGEST_PAGE))
     many = unseen or matching
-    words = f"Look {'' if unseen else 'again '}at {count(many, 'company')} (about {number(many + pages)} requests)"
-    return [*([[f"look {many}", words]] if many else []), ["list", f"Read the list again ({count(pages, 'request')})"]]
+    look = f"Look {'' if unseen else 'again '}at {count(many, 'company')} (about {number(many + pages)} requests)"
+    price = f"about {number(aged + pages)} requests" if aged else "no request"
+    plan = f"Plan a refresh of {count(meant, 'selected company' if ticked else 'company')} ({price})…"
+    offers = [[f"look {many}", look]] if many else []
+    offers += [[f"plan {meant}", plan]] if meant else []
+    return [*offers, ["list", f"Read the list again ({count(pages, 'request')})"]]
 
 
 class AllCompanies:
     """Fills the table of companies of one console. All methods are for the engine thread.
 
-    ``pick`` is called with the id of a company that was clicked, ``found`` when the first companies are known.
+    ``pick`` is called with the id of a company that was clicked, ``draw`` with the name of a part to draw.
     """
 
     def __init__(
         self, session: Session, state: ConsoleState, boundary: ErrorBoundary, table: FrameTable,
-        pick: Callable[[str], object], found: Callable[[], object],
+        pick: Callable[[str], object], draw: Callable[[str], object],
     ) -> None:  # fmt: skip
         self._session = session
         self._state = state
         self._boundary = boundary
         self._table = table
         self._pick = pick
-        self._found = found
+        self._draw_part = draw
+        self._first = 0
         self._known: dict[str, CompanySnapshot] = {}
         self._total = 0
         self._reading: list[CompanySnapshot] = []
         self._read = 0
         self._offered: list[str] = []
+        self._meant: list[str] = []
+        #: What plans a refresh of companies, and what is told while companies are looked at for it.
+        self.on_plan: Callable[[list[str]], Awaitable[None]] | None = None
+        self.on_progress: Callable[[str], object] = lambda text: None
         self._task: asyncio.Task[None] | None = None
         self._failed = self._undrawn = False
         self._draws = 0
@@ -95,6 +119,7 @@ class AllCompanies:
         self._table.what = "companies"
         self._table.on_row, self._table.on_more = self._on_row, self._on_more
         self._table.on_view = lambda _: self._soon.ring()
+        self._table.on_tick = self._soon.ring
         self._table.update(None)
         self._table.tell_empty(READING)
         self._table.tell_more(None)
@@ -102,7 +127,7 @@ class AllCompanies:
 
     def stop(self) -> None:
         """Listen no more; what is under way is cancelled with the boundary."""
-        self._table.on_row = self._table.on_more = self._table.on_view = None
+        self._table.on_row = self._table.on_more = self._table.on_view = self._table.on_tick = None
         self._soon.stop()
 
     def facts(self, company_id: str) -> CompanyFacts | None:
@@ -119,7 +144,7 @@ class AllCompanies:
 
     def follow(self) -> None:
         """Draw what was left undrawn while a company was on screen, once it is there no more."""
-        if self._undrawn and self._state.company is None:
+        if (self._undrawn or self._state.tab == "freshness") and self._state.company is None:
             self._soon.ring()
 
     # What the reader does.
@@ -129,6 +154,14 @@ class AllCompanies:
             self._table.select(None)  # so that the same one can be opened again
             self._pick(str(row["company_id"]))
 
+    def on_heatmap(self, message: ShowRows | OpenCompany) -> None:
+        """Other rows, or one of them."""
+        if isinstance(message, ShowRows):
+            self._first = message.first
+            self._soon.ring_now()
+        elif message.key in self._known:
+            self._pick(message.key)
+
     def _on_more(self, name: str) -> None:
         if name == "stop" and self._task is not None:
             self._task.cancel()
@@ -136,6 +169,8 @@ class AllCompanies:
             self._begin(self._list)
         elif name == f"look {len(self._offered)}":  # a click on an older price buys nothing
             self._begin(self._look, self._offered)
+        elif name == f"plan {len(self._meant)}" and self.on_plan is not None:
+            self._begin(self.on_plan, self._meant)
 
     def _begin(self, action: Callable[..., Any], *arguments: Any) -> None:
         """One thing at a time."""
@@ -179,12 +214,40 @@ class AllCompanies:
         """The field offers the same, until something is typed there."""
         if self._state.search is None:
             self._state.search = first
-            self._found()
+            self._draw_part("company")
 
     def _listed(self, snapshots: list[CompanySnapshot]) -> None:
         """All companies there are; what is known of their data stays."""
         before, self._known, self._total = self._known, {}, len(snapshots)
         self._take([replace(before.get(each.id, each), facts=each.facts, name=each.name) for each in snapshots])
+
+    async def look(self, ids: list[str]) -> None:
+        """Look at those of these companies of which too little is known to plan a refresh; none may need it."""
+        before, mine = self._task, asyncio.current_task()
+        while before is not None and before is not mine:
+            await asyncio.wait([before])
+            before = self._task
+        if aged := self._aged(ids):
+            self._task = mine
+            try:
+                await self._look(aged)
+            finally:
+                self._take(self._reading)
+                self._reading, self._task = [], before
+                self._soon.ring()
+
+    def _aged(self, ids: Iterable[str]) -> list[str]:
+        """Those that were not looked at, or too long ago, or not since this session refreshed something of them."""
+        seen, since = (
+            {id: self._known[id].seen for id in ids if id in self._known},
+            self._session.context.now - GOOD_FOR,
+        )
+        for run in self._session.runs:
+            for id in run.company_ids:
+                if (time := seen.get(id)) is not None and (run.checked is None or run.checked >= time):
+                    seen[id] = None
+        able = {id for id in seen if self._known[id].connections}
+        return [id for id, time in seen.items() if id in able and (time is None or time < since)]
 
     async def _look(self, ids: list[str]) -> None:
         self._listed(await read_facts(self._session.context, Selection()))
@@ -194,7 +257,11 @@ class AllCompanies:
 
     def _looked(self, done: int) -> None:
         self._read = done
+        self.on_progress(self._looking())
         self._soon.ring()
+
+    def _looking(self) -> str:
+        return f"Looking at companies: {number(self._read)} of {number(len(self._reading))}…"
 
     def _take(self, snapshots: list[CompanySnapshot]) -> None:
         self._known |= {each.id: each for each in snapshots}
@@ -210,7 +277,8 @@ class AllCompanies:
     async def _draw(self) -> None:
         engine, self._draws = self._session.context.engine, self._draws + 1
         mine, begun = self._draws, engine.loop.time()
-        status = PortfolioStatus(self._snapshots(), Selection(), self._session.context.now)
+        asked = self._state.wanted.asked()
+        status = PortfolioStatus(self.known(), Selection(), self._session.context.now, question=asked)
         frame = await engine.in_worker(lambda: status.companies)
         self._soon.every = pace(engine.loop.time() - begun, EVERY)
         if mine != self._draws:
@@ -219,12 +287,24 @@ class AllCompanies:
         shown = await engine.in_worker(lambda: self._table.visible)
         unseen = shown.loc[shown["seen"].isna() & shown["connections"].ne(""), "company_id"]
         self._offered = (unseen if len(unseen) else shown["company_id"]).tolist()
+        ticked = self._table.ticked & self._known.keys()
+        self._meant = [id for id in self._known if id in ticked] or shown["company_id"].tolist()
         self._table.tell_empty("This account has no company yet." if not self._failed else _UNREAD)
-        self._table.tell_more(self._told(len(shown), len(unseen)))
+        self._table.tell_more(self._told(len(shown), len(unseen), bool(ticked)))
+        if self._state.tab == "freshness":
+            ids = shown.loc[shown["seen"].notna(), "company_id"].tolist()
+            self._state.portfolio = await engine.in_worker(self._heatmap, ids)
+            self._draw_part("freshness")
 
-    def _snapshots(self) -> list[CompanySnapshot]:
-        """What is known, and what this session refreshes now."""
+    def _heatmap(self, ids: list[str]) -> HeatmapState:
+        """How fresh those are that match and were looked at."""
+        status = PortfolioStatus(self.known(ids), Selection(), self._session.context.now)
+        return portfolio_state(status, self._first, empty=UNSEEN_ALL, opens=True)
+
+    def known(self, ids: Iterable[str] | None = None) -> list[CompanySnapshot]:
+        """What is known of these companies, or of all, and what this session refreshes now."""
         known = self._known | {each.id: each for each in self._reading}
+        known = known if ids is None else {id: known[id] for id in ids if id in known}
         for run in self._session.runs:
             for row in run.rows if not run.done else ():
                 if row.open and (each := known.get(row.company_id)) is not None:
@@ -232,19 +312,22 @@ class AllCompanies:
                     known[each.id] = replace(each, running=each.running | {cell})
         return list(known.values())
 
-    def _told(self, matching: int, unseen: int) -> MoreState:
+    def _told(self, matching: int, unseen: int, ticked: bool) -> MoreState:
         """The line below the rows."""
         busy = self._task is not None
         if busy and self._reading:
-            text = f"Looking at companies: {number(self._read)} of {number(len(self._reading))}…"
+            text = self._looking()
         elif busy:
             text = f"{number(len(self._known))} of {count(self._total, 'company')} listed…" if self._total else READING
         else:
             text = f"{_UNREAD}: these were known before." if self._failed else self._oldest_look()
-        actions = [["stop", "Stop"]] if busy else offer(matching, unseen, self._total)
+        plan = (len(self._meant), len(self._aged(self._meant)), ticked)
+        actions = [["stop", "Stop"]] if busy else offer(matching, unseen, self._total, *plan)
         return {"text": text, "busy": busy, "failed": self._failed and not busy, "actions": actions}
 
     def _oldest_look(self) -> str:
         times = [each.seen for each in self._known.values() if each.seen is not None]
         since = f" The oldest look was at {iso(min(times).isoformat())}." if times else ""
-        return f"{number(len(times))} of {count(len(self._known), 'company')} looked at.{since}"
+        wanted = self._state.wanted.asked()
+        ready = f" Ready for {wanted.name}, {wanted.period or 'with no period chosen'}?" if times else ""
+        return f"{number(len(times))} of {count(len(self._known), 'company')} looked at.{since}{ready}"

@@ -12,18 +12,18 @@ the reader looks: what is sent stays small.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from codat_notebook.models import vocabulary
 from codat_notebook.models.status import OLD, STALE, TONES, Meaning, is_problem, meaning, with_status
-from codat_notebook.planning.health import FAIL, LATE, WARN, PortfolioStatus
+from codat_notebook.planning.health import FAIL, LATE, WARN, Goal, PortfolioStatus
 from codat_notebook.runs.cells import Cell
 from codat_notebook.tables.column import Row
-from codat_notebook.widgets.part import Click, Part
+from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.widgets.progress import ShowRows
-from codat_notebook.words import number
+from codat_notebook.words import count, number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,10 +58,11 @@ def place(data_type: str, connection_id: str = "") -> tuple[int, str, str]:
 
 
 class HeatmapColumn(TypedDict):
-    """A data type."""
+    """A data type; ``goal``: the days from which on it gets old and is out of date, where it has a goal."""
 
     key: str
     name: str
+    goal: list[float] | None
 
 
 class HeatmapRow(ChartRow):
@@ -76,8 +77,11 @@ class HeatmapRow(ChartRow):
 
 
 class HeatmapState(TypedDict):
-    """A window of ``rows`` from the ``first``, of ``total``; ``steps`` are days."""
+    """A window of ``rows`` from the ``first``, of ``total``; ``steps`` are days. ``opens``: its rows are companies,
+    which a click opens."""
 
+    title: str
+    opens: bool
     steps: list[int]
     columns: list[HeatmapColumn]
     rows: list[HeatmapRow]
@@ -90,12 +94,14 @@ class HeatmapState(TypedDict):
 def heatmap_state(
     cells: Iterable[Cell], rows: Mapping[str, tuple[str, str]], *,
     by: Literal["connection_id", "company_id"] = "connection_id", first: int = 0, empty: str = "Nothing to show yet.",
+    title: str = "", opens: bool = False, goal: Callable[[str], Goal | None] = lambda _: None,
 ) -> HeatmapState:  # fmt: skip
     """The state of a :class:`Heatmap`.
 
     ``rows`` are in their order: key -> (label, a word beside it). ``by`` is the field of a cell that holds the key of
     its row: cells of no row are left out, and where several meet, the oldest is shown. The window begins at the page
-    that holds the row ``first``. ``empty`` stands in place of rows when there are none.
+    that holds the row ``first``. ``empty`` stands in place of rows when there are none. ``goal``: of a data type; a
+    column with one is coloured by it.
     """
     cells_of: dict[str, dict[str, list[Cell]]] = {}
     for cell in cells:
@@ -105,8 +111,10 @@ def heatmap_state(
     first = max(0, min(first, (len(rows) - 1) // WINDOW * WINDOW))
     window = islice(rows.items(), first, first + WINDOW)
     return {
+        "title": title,
+        "opens": opens,
         "steps": list(STEPS),
-        "columns": [{"key": key, "name": vocabulary.plain_name(key)} for key in columns],
+        "columns": [{"key": key, "name": vocabulary.plain_name(key), "goal": _days(goal(key))} for key in columns],
         "rows": [
             {"key": key, "label": label, "note": note, "cells": [_cell(cells_of.get(key, {}).get(c)) for c in columns]}
             for key, (label, note) in window
@@ -116,6 +124,10 @@ def heatmap_state(
         "total": len(rows),
         "empty": empty,
     }
+
+
+def _days(goal: Goal | None) -> list[float] | None:
+    return [limit / timedelta(days=1) for limit in goal] if goal else None
 
 
 def _cell(cells: list[Cell] | None) -> list[Any] | None:
@@ -128,12 +140,18 @@ def _cell(cells: list[Cell] | None) -> list[Any] | None:
     return [oldest, failed]
 
 
+class OpenCompany(FromBrowser, frozen=True, tag="open"):
+    """Show the company of this row."""
+
+    key: str
+
+
 class Heatmap(Part[HeatmapState]):
     """A heatmap of ages (class ``codat-heatmap``): arrows, Home and End move from cell to cell."""
 
     classes = ("codat-heatmap",)
     files = ("chart.js", "heatmap.js", "chart.css", "heatmap.css")
-    messages = ShowRows
+    messages = ShowRows | OpenCompany
 
 
 def portfolio_rows(status: PortfolioStatus) -> dict[str, tuple[str, str]]:
@@ -153,16 +171,27 @@ def _note(verdicts: Counter[str | None]) -> str:
     return ", ".join(late) or ("all fresh" if verdicts.total() else "nothing to read")
 
 
+def portfolio_state(
+    status: PortfolioStatus, first: int = 0, *, empty: str = "No company is in this portfolio.", opens: bool = False
+) -> HeatmapState:
+    """The state of a :class:`Heatmap` of a portfolio, coloured by its goals."""
+    rows, verdicts = portfolio_rows(status), Counter(map(status.verdict, status.current))
+    title = f"{count(len(rows), 'company')}: {_note(verdicts)}" if rows else ""
+    return heatmap_state(
+        status.current, rows, by="company_id", first=first, empty=empty, title=title, opens=opens, goal=status.goal
+    )
+
+
 def portfolio_view(status: PortfolioStatus) -> Heatmap:
     """A heatmap of a portfolio's state: a widget to show anywhere, as often as wanted."""
-    part, cells, rows = Heatmap(clock=status.clock), status.current, portfolio_rows(status)
+    part = Heatmap(clock=status.clock)
 
-    def state(first: int = 0) -> HeatmapState:
-        empty = "No company is in this portfolio."
-        return heatmap_state(cells, rows, by="company_id", first=first, empty=empty)
+    def act(message: ShowRows | OpenCompany) -> None:
+        if isinstance(message, ShowRows):
+            part.show(portfolio_state(status, message.first), at_once=True)
 
-    part.state = state()
-    part.on_message = lambda message: part.show(state(message.first), at_once=True)
+    part.state = portfolio_state(status)
+    part.on_message = act
     return part
 
 

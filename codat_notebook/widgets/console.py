@@ -88,16 +88,23 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
 
 
 def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
-    """The parts in their boxes, in reading order."""
+    """The parts in their boxes, in reading order. What went wrong is told where the height for it is there already."""
     contents = {name: getattr(parts, name) for name in {**PORTFOLIO, **LABELS}}
     for name, details in DETAILS.items():
         contents[name] = _box(ipywidgets.HBox, [contents[name], getattr(parts, details)], "codat-browse")
     pick = _box(ipywidgets.HBox, [parts.company, parts.connection, parts.cards], "codat-row-pick")
-    run = _box(ipywidgets.VBox, [parts.bar, parts.progress], "codat-run")
+    run = _box(ipywidgets.VBox, [parts.bar, parts.progress, parts.notice], "codat-run")
     work = _box(ipywidgets.HBox, [parts.data_types, run], "codat-work")
     contents["runs"] = _box(ipywidgets.VBox, [parts.runs, parts.opened], "codat-runs-and-one")
-    panels = [_box(ipywidgets.VBox, [part], f"codat-panel-{name}") for name, part in contents.items()]
-    return [parts.header, parts.connect, parts.notice, pick, work, parts.tabs, *panels]
+    below = {"companies": [parts.notice]}  # where there is no run
+    panels = [
+        _box(ipywidgets.VBox, [part, *below.get(name, [])], f"codat-panel-{name}")
+        for name, part in contents.items()
+        if name != "plan"
+    ]
+    # Last, for a run in it has tabs and panels of its own.
+    plan = _box(ipywidgets.VBox, [parts.plan, parts.plan_rows, parts.plan_run], "codat-panel-plan")
+    return [parts.header, parts.connect, pick, work, parts.tabs, *panels, plan]
 
 
 class ConsoleRegistry:
@@ -171,6 +178,7 @@ def console(
         a browser sends. For pages that others use.
     read_only : every session that the form opens refuses what queues. ``session`` itself is as it was made.
     per_minute, concurrent : the limits of the sessions that the form opens, as in ``connect``.
+    journals : a folder in which each run of a plan gets a journal, as of ``session.refresh``.
 
     Examples
     --------

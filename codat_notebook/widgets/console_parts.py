@@ -23,6 +23,7 @@ from codat_notebook.widgets.details import CLOSED, Details, answer_tone
 from codat_notebook.widgets.header import Header
 from codat_notebook.widgets.notice import Notice
 from codat_notebook.widgets.pickers import CompanyPicker, ConnectionCards, ConnectionPicker
+from codat_notebook.widgets.plan_panel import PLAN_COLUMNS, PlanPanel, can_be_ticked, no_plan
 from codat_notebook.widgets.progress import Progress
 from codat_notebook.widgets.ready_panel import ReadyPanel
 from codat_notebook.widgets.table import FrameTable
@@ -94,12 +95,19 @@ class Parts:
         self.tabs = Tabs(states.get("tabs"), **same)
         self.companies = FrameTable(
             None, empty=READING, noun="company", columns=COMPANY_COLUMNS, filters=COMPANY_FILTERS, key="company_id",
-            sort=None, _dom_classes=("codat-companies",), **same,
+            sort=None, ticks=lambda frame: frame["company_id"].notna(), _dom_classes=("codat-companies",), **same,
         )  # fmt: skip
         self.runs = FrameTable(
             None, noun="run", columns=RUN_COLUMNS, filters=RUN_FILTERS, sort=None, _dom_classes=("codat-runs",), **same
         )
         self.opened = ipywidgets.VBox([], layout=same["layout"], _dom_classes=("codat-opened",))
+        self.plan = PlanPanel(no_plan(), **same)
+        self.plan_rows = FrameTable(
+            None, empty="Nothing of these companies is to be refreshed.", noun="data type", columns=PLAN_COLUMNS,
+            key="cell", sort=None, ticks=can_be_ticked, _dom_classes=("codat-plan-rows",), **same,
+        )  # fmt: skip
+        #: Holds the run that came of the plan.
+        self.plan_run = ipywidgets.VBox(layout=same["layout"], _dom_classes=("codat-plan-run",))
         self.operations = FrameTable(
             None, empty="Pick a company to see its pull operations.", noun="operation", columns=OPERATION_COLUMNS,
             filters=OPERATION_FILTERS, _dom_classes=("codat-operations",), **same,

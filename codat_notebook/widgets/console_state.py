@@ -63,10 +63,10 @@ class ConsoleState:
     operations; ``problem`` is why what was ``typed`` last is no company; ``runs`` are the refreshes on screen.
     ``all_clicked``: the last click was *Refresh all*; ``products`` have a refresh of their own, ``product`` is the
     chosen one, ``caution`` what they say against the other way. ``tab`` is what the reader looks at, ``asked_tab``
-    where the kernel has sent them. ``wanted`` is what the company may be ready for,
-    ``verdict`` the answer. ``can_switch``: a form offers other sessions. ``folder`` is where journals are, ``run`` the
-    view of the run that is opened, ``asked_run`` the name of one that is looked for. The ``seq`` numbers answer the
-    browser's clicks.
+    where the kernel has sent them. ``wanted`` is what the company may be ready for, ``verdict`` the answer;
+    ``portfolio`` the heatmap of all companies, once it was looked at. ``can_switch``: a form offers other sessions.
+    ``folder`` is where journals are, ``run`` the view of the run that is opened, ``asked_run`` the name of one that is
+    looked for. The ``seq`` numbers answer the browser's clicks.
     """
 
     company: pickers.CompanyName | None = None
@@ -94,6 +94,7 @@ class ConsoleState:
     asked_run: str | None = None
     wanted: Wanted = field(default_factory=Wanted)
     verdict: Readiness | None = None
+    portfolio: HeatmapState | None = None
     ready_seq: int = 0
     tab: str = "companies"
     asked_tab: str = "companies"
@@ -126,9 +127,10 @@ class ConsoleState:
 
     @property
     def running_types(self) -> set[str]:
-        """The data types that are being refreshed now, also those that wait to be queued."""
-        queueing = {row.data_type for run in self.runs if not run.done for row in run.rows if row.state == "queueing"}
-        return queueing | {operation.data_type for operation in (self.watch.running if self.watch else ())}
+        """The data types that are being refreshed now, also those that wait to be queued, of what is shown."""
+        queueing = (row for run in self.runs if not run.done for row in run.rows if row.state == "queueing")
+        running = self.watch.running if self.watch else ()
+        return {each.data_type for each in (*queueing, *running) if self.concerns(each.connection_id)}
 
     def operations(self) -> list[PullOperation]:
         """The company's newest operations, newest first."""
@@ -363,8 +365,10 @@ def _until_read(state: ConsoleState, what: str) -> str:
 
 
 def freshness(state: ConsoleState, session: Session) -> HeatmapState:
-    """The heatmap of the company's connections by data types: the cells of ``session.status``."""
+    """The heatmap of the company's connections by data types: the cells of ``session.status``; or of all companies."""
     status = state.status
+    if state.company is None and state.portfolio is not None:
+        return state.portfolio
     if status is None:
         return heatmap_state([], {}, empty=_until_read(state, "how fresh its data is"))
     rows = {card["id"]: (card["platform"], card["words"]) for card in _cards(state) if state.concerns(card["id"])}

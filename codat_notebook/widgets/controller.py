@@ -40,7 +40,9 @@ from codat_notebook.widgets.header import NOT_CONNECTED
 from codat_notebook.widgets.history import HistoryLoader
 from codat_notebook.widgets.looking import Looking
 from codat_notebook.widgets.notice import Dismiss, ErrorBoundary, Errors
+from codat_notebook.widgets.part import Part
 from codat_notebook.widgets.pickers import Pick, ReadAgain, Search
+from codat_notebook.widgets.planner import Plans
 from codat_notebook.widgets.renderer import Renderer
 from codat_notebook.widgets.tabs import Tab
 
@@ -72,11 +74,15 @@ class Controller:
         self.history = HistoryLoader(session, self.state, self.boundary, parts.operations, self.renderer.all)
         self.renderer.follow = self._follow
         self.companies = AllCompanies(
-            session, self.state, self.boundary, parts.companies, self._open, partial(self.renderer.draw, "company")
+            session, self.state, self.boundary, parts.companies, self._open, self.renderer.draw
         )
         self.runs = AllRuns(
             session, self.state, self.boundary, parts.runs, parts.opened, self.companies.facts, self._watch_here,
             partial(self.renderer.draw, "company", "tabs", at_once=True),
+        )  # fmt: skip
+        self.plans = Plans(
+            session, self.boundary, self.companies, parts.plan, parts.plan_rows, parts.plan_run, self._turn,
+            self._open, opening.folder,
         )  # fmt: skip
         self._asked = opening
         browsed = partial(DetailsPresenter, session, self.boundary)
@@ -95,8 +101,9 @@ class Controller:
             self.parts.data_types: self.actions.on_data_types, self.parts.bar: self.actions.on_bar,
             self.parts.progress: self.actions.on_progress, self.parts.notice: self._on_notice,
             self.parts.ready: self.actions.on_ready, self.parts.tabs: self._on_tabs, self.parts.header: lambda _: None,
+            self.parts.plan: self.plans.on_message, self.parts.freshness: self.companies.on_heatmap,
         }  # fmt: skip
-        for part in vars(self.parts).values():
+        for part in (each for each in vars(self.parts).values() if isinstance(each, Part)):
             part.clock, part.on_copied = self.session.client.clock, self.session.context.copied
         for part, handler in handlers.items():
             part.on_message = self.boundary.caught(partial(self._on_message, handler))
@@ -121,6 +128,7 @@ class Controller:
         self.renderer.errors()
         self.companies.start()
         self.runs.start()
+        self.plans.start()
         company, run = self._asked.company, self._asked.run
         picked = self.actions.pick_named(company) if company else None
         if run and not company:
@@ -137,6 +145,7 @@ class Controller:
         self.history.stop()
         self.companies.stop()
         self.runs.stop()
+        self.plans.stop()
         self.actions.stop()
         self.renderer.stop()
         self.boundary.stop()
@@ -177,14 +186,18 @@ class Controller:
         """A company of the table was clicked."""
         self._on_company(Pick(self.state.pick_seq, company_id))
 
+    def _turn(self, tab: str) -> None:
+        """Lead the reader to a tab."""
+        self.state.tab = self.state.asked_tab = tab
+        self.renderer.draw("tabs", at_once=True)
+
     def _on_notice(self, message: Dismiss | Errors) -> None:
         state = self.state
         state.notice_seq = message.seq
         if isinstance(message, Dismiss):
             state.notices = [item for item in state.notices if item["key"] != message.key]
         else:
-            state.tab = state.asked_tab = "errors"
-            self.renderer.draw("tabs", at_once=True)
+            self._turn("errors")
         self.renderer.all()
 
     def _on_tabs(self, message: Tab) -> None:

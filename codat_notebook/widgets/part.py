@@ -256,6 +256,7 @@ class Part(anywidget.AnyWidget, Generic[S]):
         if state == self.state and moment["clock"] == told["clock"] and minute == self._written:
             return
         self.as_of, self._written = moment, minute
+        self._engine.drawn.add(self)
         if state != self.state:
             self.state = state
         else:

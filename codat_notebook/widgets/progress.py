@@ -19,7 +19,7 @@ from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import due_at, usual_durations
 from codat_notebook.runs.records import ErrorRecord, from_operation, repeats
-from codat_notebook.runs.rows import STATES, Latest, Row
+from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.watching import CompanyWatch
 from codat_notebook.widgets.part import Click, FromBrowser, Part
@@ -65,7 +65,7 @@ class ProgressRow(TypedDict):
 
     ``type`` and ``status`` (where it is another word) are Codat's keys, ``name`` and ``text`` what is read of them.
     ``stage`` is 0-4, or 5 for all done. From the ``usual`` seconds the browser says what is left, and names what takes
-    three times as long and two minutes longer.
+    three times as long and two minutes longer. ``attempt`` is told from the second on.
     """
 
     key: str
@@ -83,6 +83,7 @@ class ProgressRow(TypedDict):
     usual: NotRequired[int]
     note: NotRequired[str]
     link: NotRequired[str]
+    attempt: NotRequired[int]
 
 
 class ProgressCounts(TypedDict):
@@ -161,7 +162,8 @@ def operation_row(
     'Mapping'
     """
     platform, there = (connection.platform_name, connection.on_premise) if connection else ("", False)
-    row: dict[str, Any] = {"key": operation.id, **_of_type(operation.data_type), "platform": platform}
+    row: dict[str, Any] = {"key": operation.id, "type": operation.data_type, "platform": platform}
+    row["name"] = plain_name(operation.data_type)
     row |= meaning(operation.status, operation.completed, operation.status_description, there)._asdict()
     if operation.status not in (row["text"], ""):
         row["status"] = operation.status
@@ -181,18 +183,14 @@ def operation_row(
     return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
 
 
-def _of_type(data_type: str) -> dict[str, str]:
-    return {"type": data_type, "name": plain_name(data_type)}
-
-
 def waiting_row(
     key: str, data_type: str, platform: str, state: str, note: str | None = None, due: datetime | None = None
 ) -> ProgressRow:
     """One row of a :class:`Progress`: a row of a run, of this state, that has no operation (yet); ``note`` says why.
     One that is queued again at a later time says when that is ``due``.
     """
-    row: dict[str, Any] = {"key": key, **_of_type(data_type), "platform": platform, "note": note}
-    words, row["tone"], row["kind"], row["symbol"] = STATES[state]
+    row: dict[str, Any] = {"key": key, "type": data_type, "platform": platform, "note": note}
+    row["name"], (words, row["tone"], row["kind"], row["symbol"]) = plain_name(data_type), STATES[state]
     row["text"] = f"Retries at {minute(due)}" if due else words[0].upper() + words[1:]
     return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
 
@@ -286,6 +284,7 @@ def _row_text(row: ProgressRow, now: str) -> str:
         duration(passed) if passed is not None else "",
         f"about {duration(left)} left" if left > 0 else "",
     ]
+    words += [f"attempt {row['attempt']}"] if "attempt" in row else []
     note = f": {row['note']}" if row.get("note") else ""
     link = f" Relink URL: {row['link']}" if row.get("link") else ""
     return "  " + ", ".join(word for word in words if word) + note + link
@@ -300,9 +299,11 @@ def run_row(row: Row, facts: CompanyFacts | None, usual: Usual, now: datetime) -
         key, platform = f"{row.data_type}/{row.connection_id or ''}", connection.platform_name if connection else ""
         due = row.due if row.due and row.due > now and row.state == "queueing" else None
         note = f"{error.why} {error.action}" if error else None
-        return waiting_row(key, row.data_type, platform, row.state, note, due)
-    seconds = usual.get((operation.connection_id, operation.data_type))
-    return operation_row(operation, connection, error=error, now=now, usual=seconds)
+        drawn = waiting_row(key, row.data_type, platform, row.state, note, due)
+    else:
+        seconds = usual.get((operation.connection_id, operation.data_type))
+        drawn = operation_row(operation, connection, error=error, now=now, usual=seconds)
+    return {**drawn, "attempt": row.attempt} if row.attempt > 1 else drawn
 
 
 def minute(moment: datetime) -> str:
@@ -354,14 +355,19 @@ class RunView:
 
     ``changed`` is called instead of :meth:`draw` when a run has changed. With a ``watch`` it shows what else runs for
     that company, too: what others have started, and what this session has queued by runs that are not on screen.
+    ``concerns`` says of which connections (``None``: not known yet) the rows are shown; the buttons are for all.
     """
 
-    def __init__(self, part: Progress, *, titled: bool = False, changed: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self, part: Progress, *, titled: bool = False, changed: Callable[[], object] | None = None,
+        concerns: Callable[[str | None], bool] = lambda _: True,
+    ) -> None:  # fmt: skip
         self.runs: tuple[RefreshRun, ...] = ()
         self.watch: CompanyWatch | None = None
         self._part = part
         self._titled = titled
         self._changed = changed or self.draw
+        self._concerns = concerns
         self._beside: set[str] = set()
         self._usual: Usual | None = None
         self._first = 0
@@ -407,36 +413,37 @@ class RunView:
         if self._usual is None:
             self._usual = usual_durations(status.operations if status else ())
         usual = {key: seconds for run in self.runs for key, seconds in run.usual.items()} | dict(self._usual)
-        latest = Latest(status) if status else None
-        ours = [(run, latest.of(row, now) if latest else row) for run in self.runs for row in run.rows]
-        drawn = [run_row(row, run.facts_of(row.company_id), usual, now) for run, row in ours]
-        drawn += [run_row(Row(each.data_type, operation=each), facts, usual, now) for each in others]
+        known = [(row, run.facts_of(row.company_id)) for run in self.runs for row in run.latest]
+        known += [(Row(each.data_type, operation=each), facts) for each in others]
+        here = [(row, its) for row, its in known if self._concerns((row.operation or row).connection_id)]
+        drawn = [run_row(row, its, usual, now) for row, its in here]
         again = {cell.operation_id: cell.lasting for cell in status.cells if cell.lasting} if status else {}
         for row in drawn:
             if lasting := again.get(row["key"]):
                 row["note"] = f"{lasting[0].upper()}{lasting[1:]}. {row.get('note', '')}"
         rows = {row["key"]: row for row in sorted(drawn, key=lambda row: row["kind"] != "failed")}
-        mine = [row.operation for _, row in ours if row.operation is not None]
-        running = [each for each in (*mine, *others) if is_running(each.status, each.completed)]
+        running = [row.operation for row, _ in here if row.operation is not None and row.open]
+        others_run = any(is_running(each.status, each.completed) for each in others)
         waits = [(each.data_type, end) for each in running if (end := pause_end(each.status_description))]
         due = due_at((each for each in running if "usual" in rows[each.id]), usual)
         watched = watch.watched if watch else not any(run.phase == "stopped" and run.unfinished for run in self.runs)
         checked = watch.checked if watch else self.runs[-1].checked
-        is_open = bool(running) or any(row.open for _, row in ours)
         notes = [run.note for run in self.runs if run.note and run.phase != "stopped"]
         if not watched:
             notes.append(_not_watching(checked))
-        elif watch is not None and any(each in running for each in others):
+        elif watch is not None and others_run:
             notes.append(_beside_text(others, watch))
+        if hidden := len(known) - len(here):
+            notes.append(f"{count(hidden, 'operation')} on other connections not shown.")
         return progress_state(
             list(rows.values()),
             title=f"Refresh of {self.runs[-1].company_name}" if self._titled else "",
-            status=_status(self.runs, bool(rows), any(each in running for each in others)),
-            first=self._first,
+            status=_status(self.runs, bool(known), others_run),
+            first=self._first if self._first < len(rows) else 0,
             expected=expected_text(waits),
             due=due.isoformat() if due else None,
             message=" ".join(dict.fromkeys(notes)),
-            actions=_actions(self.runs, is_open, watched),
+            actions=_actions(self.runs, any(row.open for row, _ in known), watched),
             checked=iso(checked.isoformat()) if checked else None,
             watched=watched,
             seq=self._seq,

@@ -98,6 +98,13 @@ class SelectRow(Click, frozen=True, kw_only=True, tag="select"):
     key: str | None
 
 
+class TickRow(Click, frozen=True, kw_only=True, tag="tick"):
+    """Tick the row with this key, or without a key all that match; or tick them no more."""
+
+    on: bool
+    key: str | None = None
+
+
 class LoadMore(Click, frozen=True, kw_only=True, tag="more"):
     """One of the ``actions`` of the line below the rows."""
 
@@ -114,7 +121,7 @@ class StopExport(Click, frozen=True):
     """Make and send no more of what was asked for."""
 
 
-Asked = SortBy | FilterText | QuickLabel | FacetValues | ClearFilters | TurnTo | SelectRow | LoadMore
+Asked = SortBy | FilterText | QuickLabel | FacetValues | ClearFilters | TurnTo | SelectRow | TickRow | LoadMore
 Message = Asked | ExportAs | StopExport
 
 
@@ -133,6 +140,7 @@ class FrameTable(Part[TableState]):
     sort : column and "asc" or "desc" to begin with, where the frame has that column; or ``None``.
     filters : quick filters by label: a function from the frame to a mask, ``(column, value)`` or ``(column, [...])``.
         Filters by what a column holds are declared by the column: ``Column(facet=True)``.
+    ticks : rows get boxes to tick, those of a mask that this function makes of the frame; ``ticked`` has their keys.
     now : what filters such as "last hour" count from; by default the newest time of the column.
     clock : the server's, of the session that the frame is from: by it durations of what has not ended go on.
     traits : as any widget takes them: ``layout=ipywidgets.Layout(width="60%")``, for one.
@@ -158,15 +166,17 @@ class FrameTable(Part[TableState]):
         self, frame: pd.DataFrame | None = None, *, title: str = "", empty: str = "Nothing to show yet.",
         noun: str = "row", page_size: int = 50, columns: Mapping[str, Column] | None = None, key: str = "id",
         sort: tuple[str, str] | None = ("requested", "desc"), filters: Mapping[str, Filter] | None = None,
-        now: Callable[[], datetime] | None = None, clock: ServerClock | None = None, **traits: Any,
+        ticks: Callable[[pd.DataFrame], Any] | None = None, now: Callable[[], datetime] | None = None,
+        clock: ServerClock | None = None, **traits: Any,
     ) -> None:  # fmt: skip
         _check_keywords(type(self), traits)
         #: What spans such as the last hour count from; ``None`` for the newest time of the column.
         self.now = now
-        self._layout = Layout(title, empty, noun, page_size, key, columns or {}, filters or {}, self._clock)
+        self._layout = Layout(title, empty, noun, page_size, key, columns or {}, filters or {}, self._clock, ticks)
         self._sheet = self._sheet_of(frame)
         self._view = TableView(sort=sort)
         self._selected: str | None = None
+        self._ticked: frozenset[str] = frozenset()
         self._answered = 0
         self._failures = {"draw": "", "listener": "", "export": ""}
         self._exporting: asyncio.Task[None] | None = None
@@ -184,6 +194,8 @@ class FrameTable(Part[TableState]):
         #: action's name, see ``tell_more``), and each other view.
         self.on_more: Callable[[str], object] | None = None
         self.on_view: Callable[[TableView], object] | None = None
+        #: Likewise with each other choice of ticked rows.
+        self.on_tick: Callable[[], object] | None = None
         #: For the package's own use, called on the engine thread with each draw: the selected row as it is now.
         self.on_row: Callable[[Row | None], object] | None = None
         super().__init__(self._dressed(self._sheet.page(self._view, None)), clock=clock, **traits)
@@ -221,6 +233,20 @@ class FrameTable(Part[TableState]):
     def selected(self) -> Row | None:
         """The selected row as a dict of the frame's values, or ``None``."""
         return None if self._selected is None else self._sheet.row(self._selected)
+
+    @property
+    def ticked(self) -> frozenset[str]:
+        """The keys of the rows that are ticked. Assigning others ticks those, from any thread; listeners are not told.
+
+        >>> FrameTable().ticked
+        frozenset()
+        """
+        return self._ticked
+
+    @ticked.setter
+    def ticked(self, keys: Iterable[str]) -> None:
+        self._ticked = frozenset(keys)
+        self._engine.post(self._renew, True)
 
     def _clock(self) -> datetime | None:
         return self.now() if self.now is not None else None
@@ -272,6 +298,9 @@ class FrameTable(Part[TableState]):
         if isinstance(message, ExportAs | StopExport):
             self._export(message)
             return
+        if isinstance(message, TickRow):
+            self._engine.loop.create_task(self._tick(message)).add_done_callback(partial(self._ended, "draw"))
+            return
         self._answered = message.seq or self._answered
         self._failures["listener"] = ""
         match message:
@@ -289,6 +318,15 @@ class FrameTable(Part[TableState]):
                     self.on_view(view)
                 self._view = view
         self._renew(True)
+
+    async def _tick(self, message: TickRow) -> None:
+        keys = await self._engine.in_worker(self._sheet.tickable, self._view)
+        keys = keys if message.key is None else keys & {message.key}
+        self._ticked = self._ticked | keys if message.on else self._ticked - keys
+        self._answered = message.seq or self._answered
+        self._renew(True)
+        if self.on_tick is not None:
+            self.on_tick()
 
     def _export(self, message: ExportAs | StopExport) -> None:
         if self._exporting is not None:
@@ -333,10 +371,10 @@ class FrameTable(Part[TableState]):
 
     async def _work(self) -> None:
         self._wanted = False
-        sheet, view, selected = self._sheet, self._view, self._selected
-        page = await self._engine.in_worker(sheet.page, view, selected)
+        sheet, view, selected, ticked = self._sheet, self._view, self._selected, self._ticked
+        page = await self._engine.in_worker(sheet.page, view, selected, ticked)
         self._failures["draw"] = ""
-        if view is self._view and selected == self._selected:
+        if view is self._view and selected == self._selected and ticked is self._ticked:
             at_once, self._at_once = self._at_once, False
             self._offer(self._dressed(page), at_once)
             if self.on_row is not None:

@@ -36,7 +36,8 @@ class Tab(FromBrowser, frozen=True):
 
 #: The console's tabs while no company is picked, and of one.
 PORTFOLIO = {
-    "companies": "Companies", "runs": "Runs", "errors": "Errors this session", "requests": "Requests", "code": "Code",
+    "companies": "Companies", "freshness": "Freshness", "plan": "Plan", "runs": "Runs",
+    "errors": "Errors this session", "requests": "Requests", "code": "Code",
 }  # fmt: skip
 #: Those for engineers, which the app folds away.
 ENGINEERS = ("requests", "code")

@@ -40,7 +40,7 @@ def portfolio(cells: int) -> Portfolio:
     """Rates Gamma(0.5, 2), weights Pareto(1.5), of ages as an optimal strategy leaves them at half a refresh a day."""
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"true_rate": rng.gamma(0.5, 2, cells), "weight": rng.pareto(1.5, cells) + 1})
-    problem = optimum.Problem.checked(frame["true_rate"], cells / 2, frame["weight"])
+    problem = optimum.Problem.of(frame["true_rate"], cells / 2, frame["weight"])
     price = optimum.find_price(lambda at: optimum.spent_at(problem, at), problem.budget)[0]
     frequency = 1 / optimum.interval_at(problem, price)
     with np.errstate(divide="ignore"):
@@ -67,18 +67,22 @@ def bench_a_quarter_of_a_large_portfolio() -> None:
     cells = portfolio(150_000)
     rate, weight = cells.truth["true_rate"].to_numpy(), cells.cells["weight"].to_numpy()
     age = np.where(np.isfinite(cells.cells["age"]), cells.cells["age"], 90.0)
+    x, worth = np.empty((2, len(rate)))
 
-    def bare() -> None:
-        x = rate * age
-        decay = np.exp(-x)
-        worth = weight * (1 - decay - x * decay) / rate
-        np.argpartition(worth, -3_125)[-3_125:]
+    def bare() -> None:  # in place, which is the quickest: no memory is asked for but by the partition
+        np.multiply(rate, age, out=x)
+        np.exp(np.negative(x, out=worth), out=worth)
+        np.multiply(np.add(x, 1, out=x), worth, out=worth)
+        np.multiply(np.subtract(1, worth, out=worth), weight, out=worth)
+        np.argpartition(np.divide(worth, rate, out=worth), -3_125)[-3_125:]
 
     strategies: dict[str, Any] = {"optimal": optimal(), "one line": lambda cells: cells.weight * cells.age}
     for name, strategy in strategies.items():
-        kernel = best(lambda: [bare() for _ in range(48)], runs=1) / 48
+        kernels = [best(lambda: [bare() for _ in range(48)]) / 48]
         spent = best(lambda strategy=strategy: simulate(strategy, cells, budget="75000 refreshes/day"), runs=1)
-        print(f"  150,000 cells x 90 days, {name:8}: {spent:5.1f} s, {2160 * kernel / spent:.2f} x the bare kernel")
+        kernels.append(best(lambda: [bare() for _ in range(48)]) / 48)
+        share = 2160 * sum(kernels) / 2 / spent
+        print(f"  150,000 cells x 90 days, {name:8}: {spent:5.1f} s, {share:.2f} x the bare kernel")
 
 
 def bench_sweep() -> None:

@@ -1,6 +1,7 @@
 """The parts of the console's later tabs in their states, for `test_parts_tabs.py`; see `gallery.py`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -9,12 +10,17 @@ from codat_notebook import frames
 from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.vocabulary import DataConnectionStatus, SourceType
-from codat_notebook.planning.snapshots import seen
+from codat_notebook.planning.health import PortfolioStatus
+from codat_notebook.planning.plan import plan_rows
+from codat_notebook.planning.plan_view import plan_frame
+from codat_notebook.planning.selection import Selection, select
+from codat_notebook.planning.snapshots import CompanySnapshot, seen
 from codat_notebook.planning.verdict import Readiness
 from codat_notebook.runs.cells import Cell, make_cells
 from codat_notebook.runs.context import CompanyFacts
-from codat_notebook.widgets import charts, code, ready_panel
+from codat_notebook.widgets import charts, code, plan_panel, ready_panel
 from codat_notebook.widgets.ready_panel import Wanted
+from tests.planning.made import snapshot
 
 from .gallery import HOSTILE, THEN, States
 
@@ -51,6 +57,40 @@ def drawn_cells() -> list[Cell]:
     ]
 
 
+def portfolio() -> PortfolioStatus:
+    """Companies of which some are late, and one cannot be read."""
+    names, ages = ("Toft Stores UK", HOSTILE[0], HOSTILE[3]), (1, 9, 40)
+    cells = (("xero", "bills", 1, None), ("xero", "items", 20, "FetchError"), ("xero", "company", 20, None))
+    late = [
+        snapshot(*cells, ("xero", "invoices", days, None), company=name) for name, days in zip(names, ages, strict=True)
+    ]
+    return PortfolioStatus(
+        [*late, CompanySnapshot("c9", "Pandle & Sons", trouble="could not be read")], Selection(), THEN
+    )
+
+
+def plans() -> States:
+    """States of the panel of a plan by name."""
+
+    def make(**given: Any) -> Any:
+        wanted = replace(select(older_than="7D"), without=frozenset({("TOFT", "xero", "items")}))
+        known = portfolio().snapshots
+        shown = {"live": False, "read_only": False} | given
+        plan = plan_frame(plan_rows(known, wanted))
+        return plan_panel.plan_state(plan, plan_panel.offered_types(known), (), "7D", **shown)
+
+    return {
+        "plan": make(),
+        "live": make(live=True),
+        "read only": make(read_only=True, folded=False),
+        "changed": make(live=True, changed=True),
+        "busy": make(busy="Looking whether this still holds…"),
+        "running": make(running="Refreshes 55 data types of 18 companies, begun at 2026-11-23T13:58:07Z."),
+        "empty": plan_panel.no_plan(),
+        "before the first state": {},
+    }
+
+
 def heatmaps() -> States:
     """States of the heatmap by name."""
     make, every = charts.heatmap_state, vocabulary.DATA_TYPES
@@ -63,6 +103,7 @@ def heatmaps() -> States:
         "a company": make(drawn_cells(), one),
         "all types": make(wide, {str(n): (f"Company {n}", "linked") for n in range(3)}),
         "hostile": make(odd, {name: (name, name) for name in HOSTILE}),
+        "portfolio": charts.portfolio_state(portfolio(), opens=True),
         "many": make(many, {str(n): (f"Company {n}", "") for n in range(450)}),
         "empty": make([], {}, empty="Pick a company to see how fresh its data is."),
         "before the first state": {},
@@ -184,4 +225,5 @@ PARTS: dict[str, Any] = {
     "code": (code.Code, codes),
     "timeline": (charts.Timeline, timelines),
     "ready": (ready_panel.ReadyPanel, readies),
+    "plan": (plan_panel.PlanPanel, plans),
 }

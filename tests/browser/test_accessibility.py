@@ -33,6 +33,7 @@ def tables() -> dict[str, dict[str, Any]]:
     """States of a table."""
     frame = operations(60)
     shown = {
+        "ticks": FrameTable(frame, ticks=lambda each: each["status"] == "Complete"),
         "full": FrameTable(frame, title="Pull operations", columns={"status": Column(facet=True)}),
         "failed": FrameTable(frame, filters={"Failed": ("status", ["AuthError"])}),
         "empty": FrameTable(None),

@@ -77,7 +77,7 @@ def test_a_visitor_refreshes_a_company_and_never_gets_the_key(live, page, shoot,
     expect(page.locator("#rendered_cells")).to_be_hidden()
     shoot(page, "app-loading-dark")
     console = page.locator(".codat-console")
-    expect(page.locator("body")).to_have_class(re.compile("codat-ready"))
+    expect(page.locator("body")).to_have_class(re.compile("codat-shown"))
     expect(page).to_have_title("Codat console")
     expect(console).to_contain_text("LIVE")
     expect(page.locator("#loading")).to_be_hidden()
@@ -129,7 +129,11 @@ def test_visitors_have_kernels_of_their_own_and_a_lost_one_is_told(live, page, c
     other = context.new_page()
     for visitor in (page, other):
         visitor.goto(address(command))
-        expect(visitor.locator("body")).to_have_class(re.compile("codat-ready"))
+        expect(visitor.locator("body")).to_have_class(re.compile("codat-shown"))
+    page.locator(".codat-company input").fill("Toft Stores")
+    page.locator(".codat-company [role=option]").first.click()
+    shown = page.locator(".codat-console").locator("visible=true")
+    expect(shown).to_contain_text(re.compile(r"\d (s|min|h|d) ago"))
     assert len(kernels()) >= 2
     ids = [json_id(visitor) for visitor in (page, other)]
     assert ids[0] != ids[1]
@@ -137,7 +141,8 @@ def test_visitors_have_kernels_of_their_own_and_a_lost_one_is_told(live, page, c
     other.goto("about:blank")
     command.wait_until(lambda: len(kernels()) < before)
     page.evaluate("id => navigator.sendBeacon(`/voila/api/shutdown/${id}`)", ids[0])
-    expect(page.locator("#codat-notice")).to_contain_text("Reload the page")
+    expect(page.locator("#codat-notice")).to_contain_text(re.compile(r"Reload the page.* as of \d{4}-"))
+    expect(shown).not_to_contain_text(re.compile(r"\d (s|min|h|d) ago"))
     shoot(page, "app-kernel-ended")
     command.end(signal.SIGINT)
 

@@ -156,7 +156,7 @@ def test_what_goes_wrong_is_told_with_what_to_do(open_notebook: Callable[..., No
         "cn.console(session)",
     )
     wrong, lost, right = (notebook.output(cell).locator(".codat-console") for cell in (1, 2, 3))
-    notice = wrong.locator(".codat-notice")
+    notice = wrong.locator(".codat-notice:visible")
     expect(notice).to_contain_text("Codat did not accept the key.", timeout=SLOWLY)
     expect(notice).to_contain_text("Check the key and connect again.")
     notebook.shot("console-wrong-key", wrong)

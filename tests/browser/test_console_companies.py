@@ -49,7 +49,7 @@ def test_companies_are_found_opened_and_left_again(open_notebook: Callable[..., 
     row.scroll_into_view_if_needed()
     top = table.locator(".ct-scroll").evaluate("e => e.scrollTop")
     assert top > 0
-    name = row.locator("td").first.inner_text()
+    name = row.locator("td.ct-text").first.inner_text()
     row.click()
     expect(console.locator(".codat-company input")).to_have_value(name, timeout=SLOWLY)
     expect(console.locator(".codat-data-types").get_by_role("checkbox").first).to_be_attached(timeout=SLOWLY)
@@ -87,7 +87,7 @@ def test_the_address_of_the_app_carries_the_company(page: Page, shoot, tmp_path)
         assert page.evaluate("document.body.dataset.hurt") is None
         assert not list(tmp_path.rglob("ran"))
         expect(console.locator(".codat-company input")).to_have_value("")
-        name = rows.first.locator("td").first.inner_text()
+        name = rows.first.locator("td.ct-text").first.inner_text()
         rows.first.click()
         expect(page).to_have_url(re.compile(r"\?company=[-0-9a-f]{36}"))
         page.reload()

@@ -57,6 +57,7 @@ def test_stage_shows_a_state_and_its_changes_and_hands_messages_back(stage):
     assert heard == stage.sent == [{"type": "click", "text": "two"}]
 
 
+@pytest.mark.full  # test_front_ends opens each of them
 @pytest.mark.parametrize("front_end", servers.KINDS)
 def test_notebook_runs_in_each_front_end(open_notebook, front_end, watch):
     """Cells given as text are run and their output stands on the page."""

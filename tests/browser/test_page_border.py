@@ -78,7 +78,7 @@ def serving(home, *options: str) -> Iterator[App]:
 
 def drawn(page: Page) -> Locator:
     """The console, once it is drawn."""
-    expect(page.locator("body")).to_have_class(re.compile("codat-ready"))
+    expect(page.locator("body")).to_have_class(re.compile("codat-shown"))
     return page.locator(".codat-console")
 
 
@@ -140,7 +140,9 @@ OPENS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("live", [True, False], ids=["live", "sandbox"])
+@pytest.mark.parametrize("live", [
+    pytest.param(True, id="live"), pytest.param(False, id="sandbox", marks=pytest.mark.full),
+])  # fmt: skip
 @pytest.mark.parametrize("read_only", [True, False], ids=["read-only", "refreshing"])
 def test_no_message_of_a_visitor_moves_the_border(live, read_only, page, watch, tmp_path) -> None:
     """Neither server nor key nor read-only, by no message, trait, new widget or request for code: 0 ways."""
@@ -217,7 +219,9 @@ def site(pages: dict[str, str]) -> Iterator[int]:
             thread.join()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"], ids=["another port", "another site"])
+@pytest.mark.parametrize("host", [
+    pytest.param("127.0.0.1", id="another port", marks=pytest.mark.full), pytest.param("localhost", id="another site"),
+])  # fmt: skip
 def test_other_sites_start_and_end_no_kernel(host, page, context, watch, shoot, tmp_path) -> None:
     """By image, frame, script, link, form, fetch, beacon, socket, pop-up, refresh or guess; a person's click does."""
     watch.expected.append(".")  # a browser complains of each of these
@@ -298,7 +302,7 @@ def test_the_form_that_the_operator_asks_for(page, shoot, tmp_path) -> None:
     """With --connect-form each visitor brings a key; with --read-only all that it opens is; no other server or key."""
     with serving(tmp_path, "--connect-form", "--read-only") as app:
         page.goto(app.base)
-        expect(page.locator("body")).to_have_class(re.compile("codat-ready"))
+        expect(page.locator("body")).to_have_class(re.compile("codat-shown"))
         form = page.get_by_role("region", name="Connect to Codat")
         expect(form.get_by_role("group")).to_have_count(2)
         expect(form.get_by_role("checkbox", name="Read only")).to_be_checked()

@@ -66,8 +66,36 @@ def test_the_work_is_on_screen_together_and_nothing_jumps(open_notebook: Callabl
     console.locator(".codat-company input").press("Enter")
     expect(console.locator(".codat-company")).to_contain_text("No company in this account has this id.")
     look()
+    pick(console, "Harbour")
+    place = "e => e.getBoundingClientRect().y - e.closest('.codat-console').getBoundingClientRect().y"
+    work = console.locator(".codat-work").evaluate(place)
+    notebook.run_cell("refusing = sandbox.faults.next(None, status=403)\nprint('all', 'refused')")
+    notebook.locator(".jp-OutputArea-output").filter(has_text="all refused").wait_for(timeout=SLOWLY)
+    console.get_by_role("button", name="Read again").click()
+    told = console.locator(".codat-notice:visible .item")
+    expect(told).to_contain_text("The company could not be read again", timeout=SLOWLY)
+    assert console.locator(".codat-work").evaluate(place) == work
+    look()
+    notebook.shot("room-1440-notice", console)
+    console.get_by_role("button", name="All companies").click()
+    expect(told).to_contain_text("The company could not be read again")
+    look()
+    notebook.run_cell("refusing.end()\nprint('none', 'refused')")
+    notebook.locator(".jp-OutputArea-output").filter(has_text="none refused").wait_for(timeout=SLOWLY)
+    told.get_by_role("button", name="Dismiss").click()
+    look()
     assert heights == {size["height"]}
 
+    notebook.page.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
+    for width in (960, 700, 480):
+        notebook.page.set_viewport_size({"width": width, "height": 800})
+        heights.clear()
+        look()
+        pick(console, "Toft")
+        look()
+        console.get_by_role("button", name="All companies").click()
+        look()
+        assert len(heights) == 1
     pick(console, "Harbour")
     expect(console.get_by_role("button", name="Financials")).to_be_visible()
     notebook.page.set_viewport_size({"width": 1440, "height": 1500})
@@ -76,7 +104,6 @@ def test_the_work_is_on_screen_together_and_nothing_jumps(open_notebook: Callabl
     assert foot is not None
     assert whole is not None
     assert whole["y"] + whole["height"] - foot["y"] - foot["height"] < 4  # in a tall window the rows take all of it
-    notebook.page.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
     for width in (480, 720, 1920):
         notebook.page.set_viewport_size({"width": width, "height": 1080})
         for theme in ("dark", "light"):

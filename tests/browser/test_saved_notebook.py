@@ -1,9 +1,18 @@
 """Saved notebooks: small, and drawn again from the file alone, when no kernel runs any more."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import expect
+import ipywidgets
+import pandas as pd
+from ipywidgets.embed import embed_data
+from playwright.sync_api import Page, expect
+
+from codat_notebook.runs.engine import engine
+from codat_notebook.widgets import FrameTable
+from codat_notebook.widgets.part import source
 
 from .notebooks import Notebook
 from .test_console import SETUP, SLOWLY, pick, refresh, tick
@@ -53,3 +62,39 @@ def size_by_kind(notebook: Notebook) -> dict[str, int]:
         kind = "sources" if "packed" in state else state.get("_anywidget_id", model["model_name"])
         sizes[kind] = sizes.get(kind, 0) + len(str(model))
     return dict(sorted(sizes.items(), key=lambda each: -each[1]))
+
+
+def test_the_site_draws_saved_widgets_by_itself(page: Page, tmp_path: Path) -> None:
+    """What the documentation shows of an executed notebook: boxes and parts, with neither a kernel nor a network."""
+    table = FrameTable(pd.DataFrame({"name": ["Toft Stores UK"]}))
+    engine().settle()
+    shown = embed_data(ipywidgets.VBox([ipywidgets.Label("Above"), table]), drop_defaults=False)
+    scripts = [("state", shown["manager_state"]), *(("view", view) for view in shown["view_specs"])]
+    lines = [
+        f"<script type='application/vnd.jupyter.widget-{kind}+json'>{json.dumps(data)}</script>"
+        for kind, data in scripts
+    ]
+    embed = (Path(__file__).parents[2] / "docs" / "static" / "embed.js").read_text("utf-8")
+    saved = tmp_path / "saved.html"
+    saved.write_text(
+        "\n".join(["<!doctype html><body>", *lines, f"<script type='module'>{embed}</script>"]), encoding="utf-8"
+    )
+    page.goto(saved.as_uri())
+    drawn = page.locator(".widget-drawn")
+    expect(drawn.locator(".codat-table tbody tr")).to_have_text("Toft Stores UK")
+    expect(drawn).to_contain_text("Above")
+    expect(drawn.locator(".c-stale")).to_contain_text("Not live")
+
+
+def test_the_console_has_a_width_where_one_is_asked_for(page: Page) -> None:
+    """In a shadow root that is as wide as what is in it (Panel) it does not shrink to its border."""
+    page.set_content("<div id='host' style='display: inline-block'></div>")
+    width = page.evaluate(
+        """css => {
+          const root = document.getElementById("host").attachShadow({ mode: "open" });
+          root.innerHTML = `<style>${css}</style><div class="codat-console"></div>`;
+          return root.lastChild.offsetWidth;
+        }""",
+        source("console.css"),
+    )
+    assert width > 900

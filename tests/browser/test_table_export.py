@@ -66,7 +66,7 @@ def test_copied_is_text_and_html(stage, filtered):
     choose(element, "Copy table")
     expect(element.locator(".ct-note")).to_have_text(f"Copied {len(part.visible)} operations.")
     copied, rows = stage.page.evaluate("copied"), part.visible.reset_index(drop=True)
-    assert copied == {"text/plain": exports.to_tsv(rows), "text/html": exports.to_html(rows)}
+    assert copied == {"text/plain": exports.to_tsv(rows), "text/html": exports.as_bytes(rows, "html").decode()}
 
 
 def test_a_file_of_many_pieces_arrives_whole(stage):

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from codat_notebook.checkup import CheckUp, conclude
-from codat_notebook.checkup.probing import Desk, look, refresh_once
+from codat_notebook.checkup.probing import Prober, look, refresh_once
 from codat_notebook.client import CodatLending
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox.exchange import HttpRequest
@@ -37,14 +37,14 @@ def client(line: Line, read_only: bool) -> CodatLending:
     return CodatLending(Security(auth_header=KEY), server_url="http://127.0.0.1", client=own, read_only=read_only)
 
 
-def desk(line: Line, writes: bool = False) -> Desk:
-    """A desk on it."""
-    return Desk(client(line, not writes), writes)
+def prober(line: Line, writes: bool = False) -> Prober:
+    """A prober on it."""
+    return Prober(client(line, not writes), writes)
 
 
 def check_up(line: Line, refresh: str | None = None) -> CheckUp:
     """What the doctor finds."""
-    own, driver = desk(line, writes=refresh is not None), client(line, refresh is None)
+    own, driver = prober(line, writes=refresh is not None), client(line, refresh is None)
     driver._drive(look(own))
     tried = driver._drive(refresh_once(own, refresh)) if refresh else {}
     return conclude(own, tried, is_sandbox=True)

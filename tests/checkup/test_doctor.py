@@ -21,7 +21,7 @@ from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 
-from .looking import Line, check_up, client, desk, sandbox
+from .looking import Line, check_up, client, prober, sandbox
 
 COLUMNS = ["assumption", "verdict", "evidence", "source", "effect"]
 
@@ -101,7 +101,7 @@ def test_nothing_more_is_sent_once_it_has_ended() -> None:
 def test_a_desk_that_reads_posts_nothing() -> None:
     """Not even where it is told to."""
     line = Line(sandbox())
-    own = desk(line)
+    own = prober(line)
     client(line, read_only=True)._drive(look(own))
     with pytest.raises(ReadOnlyError):
         client(line, read_only=True)._drive(refresh_once(own, line.api.toft))

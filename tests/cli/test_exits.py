@@ -125,7 +125,7 @@ def test_the_time_to_try_again_is_named(sandbox: Sandbox, command: Run) -> None:
         (("--older-than", "5D", "--tag", "region=ukk"), "tag 'region=ukk'. Did you mean 'region=uk'?"),
         (("--older-than", "5D", "--platform", "Xeroo"), "platform 'Xeroo'. Did you mean 'Xero'?"),
         (("--failed", "--platform", "Xero", "--platform", "Quickbokz"), "platform 'Quickbokz'."),
-        (("Toft Store UK", "invoices"), "Did you mean 'Toft Stores UK'?"),
+        (("Toft Store UK", "invoices"), "There is no company 'Toft Store UK': give its whole name, or its id. Did you"),
         ((OTHER, "invoices"), "Codat finds nothing under this id. Codat says: No company was found"),
         ((ID, "invoices", "--connection", OTHER), "Codat finds nothing under this id. Codat says: Data connection"),
     ],

@@ -59,6 +59,7 @@ def test_three_processes_that_divide_the_limits_are_never_refused(sandbox: Sandb
     assert sandbox.traffic.at_once <= CONCURRENT
 
 
+@pytest.mark.full
 def test_three_processes_that_do_not_are(sandbox: Sandbox) -> None:
     """Which shows that the limits are there."""
     sandbox.clock.speed = 10

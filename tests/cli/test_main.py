@@ -27,6 +27,26 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"codat-notebook {__version__}\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs bash")
+@pytest.mark.parametrize(("typed", "offered"), [
+    (["re"], ["refresh", "ready"]),
+    (["refresh", "--new"], ["--new-run"]),
+    (["refresh", "--plan", "pla"], ["plan.csv"]),
+])  # fmt: skip
+def test_a_shell_completes(
+    typed: list[str], offered: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Commands, options, and files where a path is wanted, as bash itself finds them."""
+    (tmp_path / "plan.csv").touch()
+    with pytest.raises(SystemExit) as end:
+        main(["--print-completion", "bash"])
+    assert not end.value.code
+    words = f"COMP_WORDS=(codat-notebook {' '.join(typed)}); COMP_CWORD={len(typed)}; _shtab_codat_notebook"
+    script = f"{capsys.readouterr().out}\n{words}\nprintf '%s\\n' \"${{COMPREPLY[@]}}\""
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert sorted(done.stdout.split()) == sorted(offered), done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -42,6 +62,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["app", "--idle", "0"], "a number of minutes above 0"),
         (["app", "--visitors", "0"], "at least one visitor"),
         (["lab", "--speed", "2"], "unrecognized arguments"),
+        (["--print-completion", "fsh"], "invalid choice: 'fsh'"),
+        (["lab", "\x1b[2J\x07"], r"unrecognized arguments: \x1b[2J\x07"),  # a name, handed on by a script
     ],
 )
 def test_wrong_arguments(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,7 +89,7 @@ def test_scenarios_are_the_sandboxs(capsys: pytest.CaptureFixture[str], monkeypa
     monkeypatch.setenv("COLUMNS", "200")
     with pytest.raises(SystemExit):
         main(["sandbox", "--help"])
-    assert f"a date of its own: {', '.join(SCENARIOS)}" in " ".join(capsys.readouterr().out.split())
+    assert f"its own start date: {', '.join(SCENARIOS)}" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(("command", "module"), [("demo", "jupyterlab"), ("lab", "jupyterlab"), ("app", "voila")])
@@ -87,7 +109,8 @@ def test_demo_where_the_folder_is_a_file(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "taken").write_text("")
     assert main(["demo", "--no-browser", "--dir", str(tmp_path / "taken")]) == 1
     assert re.fullmatch(
-        r"codat-notebook: The notebooks cannot be copied to .*Try another --dir\.\nNext: codat-notebook demo --help\n",
+        r"codat-notebook: The notebooks cannot be copied to .*File exists\. Start from a folder where you may "
+        r"write, or name one:  --dir \S*taken\nNext: codat-notebook demo --help\n",
         capsys.readouterr().err,
     )
 

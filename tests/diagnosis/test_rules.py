@@ -56,6 +56,14 @@ AROUND = {
 }
 
 
+def test_what_never_worked_is_not_said_to_have_worked() -> None:
+    """Where no success is known, of the type or of the connection, the cause claims none."""
+    failed = [operation({"dataType": "bills", "status": "FetchError", "requestedHoursAgo": n}) for n in (100, 130, 160)]
+    advice = diagnose(failed[0], None, failed, now=NOW)
+    assert advice.rule == "fails again"
+    assert not re.search("used to|no longer|any more|changed", advice.cause)
+
+
 def apart(a: DiagnosisRule, b: DiagnosisRule) -> bool:
     """Whether no case can meet both rules."""
     for one, other in ((a.statuses, b.statuses), (a.connection, b.connection)):

@@ -53,6 +53,17 @@ def test_pickling_keeps_everything(error: errors.CodatLendingError) -> None:
     assert str(again) == str(error)
 
 
+def test_when_to_try_again_is_said_once_and_not_while_there_is_doubt() -> None:
+    """A time at which to look for what may be queued is none at which to try again."""
+    error = errors.SDKError("429 from Codat.")
+    error.retry_at = datetime(2026, 1, 1, 6, 30, tzinfo=UTC)
+    assert str(error) == "429 from Codat. Try again at 2026-01-01T06:30:00Z."
+    error.message = str(error)
+    assert str(error) == error.message
+    error.queued, error.message = "unknown", "503 from Codat."
+    assert str(error) == "503 from Codat."
+
+
 def test_headers_ignore_case() -> None:
     """Headers are found however they are written."""
     error = errors.SDKError("x", headers={"Retry-After": "5"})

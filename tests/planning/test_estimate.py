@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 
 from codat_notebook import frames, strategies
+from codat_notebook.models.looks import looks
 from codat_notebook.models.vocabulary import daily_requests
 from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import ALL, SCHEDULE, Load, Prices, estimate_rows
-from codat_notebook.planning.plan import LOOKS, plan_rows
+from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import select
+from codat_notebook.planning.snapshots import durations_of
 from codat_notebook.sandbox.admission import DailyQuota
 from codat_notebook.sandbox.faults import SandboxSettings
 from codat_notebook.strategies.budget import Budget
@@ -34,7 +36,8 @@ def test_three_thousand_companies_weekly_against_daily() -> None:
     found = rows(estimate.of_numbers(3000, 5))
     weekly, daily = found["every 7 days all"], found["every day all"]
     assert weekly.refreshes == daily.refreshes == 15_000
-    assert weekly.requests == 15_000 + 3000 * (1 + LOOKS)
+    taken = 5 * durations_of(()).of("", "").median
+    assert weekly.requests == pytest.approx(15_000 + 3000 * (1 + looks(3000, 5, taken)))
     assert weekly.requests / 1000 < weekly.minutes_from < weekly.minutes_to
     assert weekly.quota == weekly.requests / 4_000_000
     assert (daily.refreshes_day, weekly.refreshes_day) == (15_000, pytest.approx(15_000 / 7))

@@ -9,6 +9,7 @@ import pytest
 from codat_notebook.models.shared import CompanyReference
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.needs import CUSTOMER, FINE, REFRESH, RUNNING, UNSEEN
+from codat_notebook.planning.readiness import question_of
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot
 
@@ -49,6 +50,17 @@ def test_a_company_needs_what_is_most_urgent(company: CompanySnapshot, state: st
     assert (found["state"], found["first"]) == (state, first)
 
 
+def test_the_link_is_told_where_the_customer_needs_it() -> None:
+    """That of the connection to link again; none where nothing has to be linked, or nothing is there to link."""
+    assert row(looked_at(FRESH, sage="Deauthorized"))["link_url"] == "https://link/sage"
+    assert row(looked_at(sage="PendingAuth"))["link_url"] == "https://link/sage"
+    relinked = row(looked_at(FRESH, ("xero", "invoices", 3, "AuthError")))
+    assert (relinked["state"], relinked["link_url"]) == (CUSTOMER, "https://link/xero")
+    checked = row(looked_at(FRESH, ("xero", "invoices", 3, "ValidationError")))
+    assert (checked["state"], pd.isna(checked["link_url"])) == (CUSTOMER, True)
+    assert pd.isna([row(looked_at(FRESH, LATE))["link_url"], row(looked_at())["link_url"]]).all()
+
+
 def test_what_was_not_looked_at_is_never_fine() -> None:
     """Neither what nobody has read, nor what could not be read; that the customer is needed is known without."""
     unseen = row(snapshot(FRESH))
@@ -66,6 +78,17 @@ def test_a_failure_is_told_and_who_has_to_act() -> None:
     assert theirs["failure"] == "Invoices: No permission"
     ours = row(looked_at(FRESH, ("xero", "invoices", 2, "RateLimitError")))
     assert (ours["state"], ours["late"], ours["fresh"]) == (REFRESH, 1, 100)
+
+
+def test_readiness_is_told_where_it_is_known() -> None:
+    """For the purpose and period of the question; what only a look can tell is missing."""
+    question = question_of("bank", period_end="2026-10-31")
+    read = looked_at(*(("plaid", data_type, 1, "Complete") for data_type in question.purpose.data_types))
+    companies = [read, replace(read, seen=None), looked_at(FRESH), replace(snapshot(), seen=None)]
+    for asked, told in ((question, "ready"), (question_of("bank"), "fresh")):
+        frame = PortfolioStatus(companies, Selection(), NOW, question=asked).companies
+        assert frame.ready.value_counts().to_dict() == {told: 1, "not ready": 2}
+        assert frame.ready.isna().sum() == 1
 
 
 def test_a_parent_has_nothing_to_be_looked_at() -> None:

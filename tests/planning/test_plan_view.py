@@ -32,7 +32,7 @@ def test_a_plan_says_what_it_comes_to() -> None:
     text, html = repr(plan), str(plan._repr_html_())
     for shown in (text, html):
         assert "Would refresh 15 data types of 3 companies: 15 old." in shown
-        assert "Takes about 27 of 500 requests left today (5.4%); the last has usually ended after " in shown
+        assert "Takes about 48 of 500 requests left today (9.6%); the last has usually ended after " in shown
         assert "1 data type skipped: 1 fresh" in shown
         assert "and 5 more" in shown
         assert "<NA>" not in shown
@@ -51,7 +51,7 @@ def test_a_plan_stays_a_frame() -> None:
     assert plan.action.tolist().count("queue") == 15
     assert pd.DataFrame(plan).equals(plan)
     without = plan_frame(plan_rows([snapshot(("xero", "bills", 9, None))], select(older_than="7D")))
-    assert "Takes about 5 requests;" in repr(without)
+    assert "Takes about 6 requests;" in repr(without)
 
 
 def test_an_estimate_is_read_without_what_is_not_known() -> None:

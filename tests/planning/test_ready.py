@@ -201,6 +201,9 @@ def test_a_portfolio(sandbox: Sandbox, session: Session) -> None:
     assert found.company.tolist() == ["Late", "nobody", "Well"]
     late = found.iloc[0]
     assert (late.reasons, late.missing, late.data_types, late.refreshes) == ("read_before_period_end", 6, 13, 6)
+    question = {name: value for name, value in PERIOD.items() if name != "months"}
+    rows = session.portfolio_status([*ids, "nobody"], **question).companies.set_index("company")
+    assert dict(rows.ready) == {"Late": "not ready", "nobody": "not known", "Well": "ready"}
     some = session.portfolio_ready(tags={"region": "de"}, **PERIOD)
     assert 0 < len(some) < 40
     assert session.portfolio_ready([], **PERIOD).empty

@@ -71,13 +71,15 @@ def test_conditions_narrow(session: Session) -> None:
 
 
 def test_few_companies_are_asked_for_by_themselves(session: Session) -> None:
-    """And not listed with all the others; unknown ones are rows."""
+    """And not listed with all the others, unless one is no id and may be a name; unknown ones are rows."""
     found = session.companies(limit=2).id.tolist()
     before = asked(session).get("companies.list", 0)
-    plan = session.plan([*found, "nobody", "00000000-0000-0000-0000-000000000000"], "invoices")
+    plan = session.plan([*found, "00000000-0000-0000-0000-000000000000"], "invoices")
     assert asked(session).get("companies.list", 0) == before
     unknown = plan[plan.reason == "unknown company"]
-    assert unknown.company_id.tolist() == ["nobody", "00000000-0000-0000-0000-000000000000"]
+    assert unknown.company_id.tolist() == ["00000000-0000-0000-0000-000000000000"]
+    assert session.plan(["nobody", "no one", "none"]).reason.tolist() == ["unknown company"] * 3
+    assert asked(session)["companies.list"] == before + 1
     assert set(plan.company_id) >= set(found)
     assert session.errors.empty
 

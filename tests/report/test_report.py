@@ -147,6 +147,20 @@ def test_ages_are_counted_by_whole_days(days: float, words: str) -> None:
     assert re.findall(r'class="age (\w+)"', text) == [tone]
 
 
+def test_what_to_do_goes_by_the_diagnosis() -> None:
+    """A type that a platform lacks needs no card; why a customer's plan has none of it is said."""
+    for platform, told in (("Zed Books", False), ("QuickBooks Online", True)):
+        linked = Connection(id="l", status="Linked", platform_name=platform)
+        facts = CompanyFacts("c", "c", {"l": linked}, {"l": frozenset({"purchaseOrders"})})
+        pulled = PullOperation(
+            id="o", company_id="c", connection_id="l", data_type="purchaseOrders", status="NotSupported",
+            requested=NOW.isoformat(),
+        )  # fmt: skip
+        cells = make_cells(facts, {}, [pulled], True, NOW)
+        assert cells[0].expected
+        assert (report.remedies(CompanyStatus(facts, [pulled], cells)) is not None) == told
+
+
 def test_a_long_history_is_cut_and_says_so() -> None:
     """The newest 200; where the others are."""
     page = Reader(report.page([found(count=450, status="Complete")]))
@@ -228,6 +242,9 @@ def test_several_companies_are_one_file_with_a_summary(session: Session, tmp_pat
     assert re.fullmatch(r"3 companies \d{4}-\d\d-\d\d\.html", path.name)
     page = Reader(path.read_text("utf-8"))
     assert page.texts.count("Freshness") == 3
+    assert (page.tags.count("h1"), page.tags.count("h2")) == (1, 1 + 3)  # all of it, the summary and the companies
+    assert page.tags.count("h3") >= 3 * 5
+    assert Reader(session.report(toft(session), tmp_path / "one.html").read_text("utf-8")).tags.count("h1") == 1
     assert all(page.texts.count(name) >= 2 for name in companies.name)
     links = {value for name, value in page.attributes if name == "href" and value and value.startswith("#")}
     assert links == {"#c1", "#c2", "#c3"} == {f"#{value}" for name, value in page.attributes if name == "id"}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from codat_notebook.models.shared import Connection, DataStatus, PullOperation
-from codat_notebook.runs.cells import Cell, CompanyStatus, make_cells, reaches_back
+from codat_notebook.runs.cells import Cell, CompanyStatus, all_succeeded, make_cells, reaches_back
 from codat_notebook.runs.context import CompanyFacts
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -139,6 +139,16 @@ def test_a_history_that_begins_late_is_not_all_that_there_was() -> None:
     assert reaches_back(facts, [operation("plaid", 20), operation("plaid", 2)])
     assert not reaches_back(facts, [operation("plaid", 20)])
     assert not reaches_back(facts, [])
+
+
+def test_a_history_with_a_success_of_each_cell_needs_no_data_status() -> None:
+    """Not one in which a cell only failed, never ran, or does not say when it did."""
+    both = [operation("plaid", 23), operation("truelayer", 20)]
+    assert all_succeeded(FACTS, [operation("plaid", 23, "AuthError"), *both])
+    assert not all_succeeded(FACTS, both[:1])
+    assert not all_succeeded(FACTS, [both[0], operation("truelayer", 20, "FetchError")])
+    assert not all_succeeded(FACTS, [both[0], replace(both[1], requested="", completed=None)])
+    assert not all_succeeded(FACTS, [*both, replace(operation("plaid", 2, "FetchError"), data_type="custom/loans")])
 
 
 def test_failures_in_a_row_are_counted_and_waited_for_longer() -> None:

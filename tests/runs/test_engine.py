@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextvars
 import threading
 from collections.abc import Iterator
 
@@ -116,3 +117,19 @@ def test_the_last_holder_waits_for_what_is_due() -> None:
     engine.release(holder)
     assert engine.closed
     assert settled.is_set()
+
+
+def test_what_was_drawn_is_sent_again_for_who_waits(own_engine: Engine) -> None:
+    """In the waiting caller's context, by which a kernel knows the cell; once, and in the engine's order."""
+    cell, sent = contextvars.ContextVar("cell", default="none"), []
+
+    class Widget:
+        def send_state(self, name: str) -> None:
+            sent.append((name, cell.get(), own_engine.on_thread))
+
+    widget = Widget()
+    own_engine.drawn.add(widget)
+    cell.set("waits")
+    own_engine.settle()
+    own_engine.settle()
+    assert sent == [("state", "waits", True)]

@@ -55,6 +55,15 @@ def test_the_client_and_the_session_give_the_same_advice(status: int) -> None:
     assert (record.why, record.action) == (why, action)
 
 
+def test_a_type_that_no_platform_has_is_no_wrong_id() -> None:
+    """Codat answers 404 to both; its words tell which."""
+    body = b'{"statusCode": 404, "error": "Datatype journals not supported by platform(s) Xero"}'
+    request = wire.Request("POST", "/companies/x/data/queue/journals", base="https://x")
+    record = from_exception(wire.error(request, wire.Answer(404, {}, body, 0.0, 0.0)), "It failed", NOW)
+    assert record.why.startswith("The platform has no such data. Codat says: Datatype journals")
+    assert "id" not in record.action.split()
+
+
 def test_doubt_about_queueing_is_said() -> None:
     """Where an operation may exist, the advice is to look before queueing again."""
     record = from_exception(

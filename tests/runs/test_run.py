@@ -222,14 +222,12 @@ def test_no_request_is_sent_for_no_data_type(session: Session, toft: str) -> Non
 
 
 def test_an_id_that_is_none_is_refused_before_anything_is_queued(session: Session) -> None:
-    """No path is made of it; a refresh only looks whether it is a company's name."""
+    """No path is made of it; it is only looked whether it is a company's name."""
     sent = len(session.requests)
-    with pytest.raises(CodatLendingError, match=re.escape("'../x'")):
-        session.status("../x")
-    assert len(session.requests) == sent
-    with pytest.raises(ValueError, match=re.escape("not '../x'")):
-        session.refresh("../x", "invoices")
-    assert [path.partition("?")[0] for path in session.requests.path[sent:]] == ["/companies"]
+    for ask in (session.status, session.refresh_all, lambda id: session.refresh(id, "invoices")):
+        with pytest.raises(CodatLendingError, match=re.escape("'../x'")):
+            ask("../x")
+    assert [path.partition("?")[0] for path in session.requests.path[sent:]] == ["/companies"] * 3
 
 
 def test_a_run_of_a_closed_session_begins_no_other(sandbox: Sandbox) -> None:

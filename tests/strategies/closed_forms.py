@@ -36,9 +36,9 @@ class Allocation:
     price: float
 
 
-def allocate(rates: Any, budget: float, weights: Any = None, costs: Any = None) -> Allocation:
+def allocate(rates: Any, budget: float, weights: Any = 1.0, costs: Any = 1.0) -> Allocation:
     """The freshest way to share out a budget, at the one price that spends it."""
-    problem = Problem.checked(rates, budget, weights, costs)
+    problem = Problem.of(rates, budget, weights, costs)
     able = (problem.rate > 0) & (problem.weight > 0)
     if not able.any() or problem.budget == 0:
         return Allocation(np.zeros(len(problem.rate)), np.inf if able.any() else 0.0)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from codat_notebook.models import looks
 from codat_notebook.strategies import budget, cell_table, learning, policies
 from codat_notebook.strategies.cell_table import CELLS, Columns, StrategyError, ask, table
 from codat_notebook.strategies.simulation_state import LazyCells
@@ -22,7 +23,7 @@ DTYPES = {
 SOME = table({"data_type": ["invoices", "bills", "items"], "age": [1.0, 2.0, np.inf], "company": "Toft"})
 
 
-@pytest.mark.parametrize("module", [cell_table, budget, learning, policies], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [cell_table, budget, learning, policies, looks], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     """What the docstrings show is what comes out."""
     assert doctest.testmod(module).failed == 0

@@ -125,7 +125,7 @@ def test_a_refresh_by_itself_is_looked_at_as_polling_has_it(median: float) -> No
         while passed < lasts:
             passed, number = passed + next_look([Running(passed, lifetime)]), number + 1
         looks.append(number)
-    told = Following(np.zeros(1, np.intp), np.array([median / 86_400])).whole(np.zeros(1, np.intp))
+    told = Following(np.zeros(1, np.intp), np.array([median / 86_400])).of(np.zeros(1, np.intp))
     assert told == pytest.approx(np.mean(looks), rel=0.12)
 
 

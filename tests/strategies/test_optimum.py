@@ -132,21 +132,3 @@ def test_a_budget_too_small_for_floats_is_still_spent() -> None:
     """One refresh in a hundred changes: the price is 1 to the last digit, and the allocation right all the same."""
     assert allocate([1.0], budget=0.01).frequency.tolist() == [pytest.approx(0.01)]
     assert allocate([1.0, 1.0], budget=0.01).frequency.tolist() == [pytest.approx(0.005)] * 2
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (([1.0, -2.0], 1.0), "rates: expected a finite number >= 0 for each cell, but row 1 is -2.0"),
-        (([float("nan")], 1.0), "rates: .* row 0 is nan"),
-        (([[1.0]], 1.0), "rates: expected one number per cell, not an array of 2 dimensions"),
-        (([1.0, 2.0], 1.0, [1.0]), "weights: expected one number, or one for each of the 2 cells"),
-        (([1.0, 2.0], 1.0, [1.0, float("inf")]), "weights: .* row 1 is inf"),
-        (([1.0], 1.0, None, [0.0]), "costs: expected a finite number > 0 for each cell, but row 0 is 0.0"),
-        (([1.0], -1.0), "budget: expected a finite number >= 0 a day, not -1.0"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(arguments: tuple[Any, ...], message: str) -> None:
-    """Numbers that cannot be meant are refused with the row that they stand in."""
-    with pytest.raises(ValueError, match=message):
-        allocate(*arguments)

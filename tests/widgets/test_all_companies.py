@@ -1,7 +1,9 @@
 """All companies in the console, without a browser: listed at once, looked at by a click, opened and left again."""
 
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,7 +16,7 @@ from codat_notebook.session import Session
 from codat_notebook.widgets.all_companies import offer
 from codat_notebook.widgets.console import console
 
-from .test_console import ConsoleBench, bench, sandbox
+from .test_console import DEADLINE, ConsoleBench, bench, sandbox
 
 __all__ = ["bench", "sandbox"]  # the fixtures
 WHOLE = 12
@@ -41,6 +43,12 @@ def filters(state: dict[str, Any]) -> dict[str, int]:
     return {each["label"]: each["count"] for each in state["filters"]}
 
 
+def facet(state: dict[str, Any]) -> dict[str, int]:
+    """What the filter by readiness offers, with its counts."""
+    [found] = [each for each in state["facets"] if each["label"] == "ready?"]
+    return {word: number for _, word, number, *_ in found["options"]}
+
+
 def calls(session: Session) -> list[str]:
     """The requests so far."""
     return session.requests["call"].astype(str).tolist()
@@ -51,7 +59,7 @@ def test_a_console_opens_on_all_companies_for_two_requests(bench: ConsoleBench) 
     parent, which has nothing to be read. The field offers the same companies."""
     state = listed(bench)
     assert [tab["name"] for tab in bench.parts["codat-tabs"].state["tabs"]] == [
-        "companies", "runs", "errors", "requests", "code",
+        "companies", "freshness", "plan", "runs", "errors", "requests", "code",
     ]  # fmt: skip
     shown = bench.parts["codat-companies"].frame.set_index("company")
     assert shown.loc["Toft Stores UK", "first"] == "Ask the customer to link Shopify again"
@@ -75,6 +83,25 @@ def test_a_look_costs_what_its_button_says_and_tells_what_the_frame_tells(bench:
     columns = ["company", "state", "first", "connections", "failure", "late"]
     pd.testing.assert_frame_equal(shown[columns], told[columns], check_categorical=False)
     assert not bench.frame._connector._controller.boundary._tasks  # left open, nothing is asked any more
+
+
+def test_who_is_ready_is_a_column_and_a_filter(bench: ConsoleBench) -> None:
+    """For what is chosen in a company's tab; the line below says what that is."""
+    state = listed(bench)
+    assert facet(state) == {"(none)": 11, "not ready": 1}  # a parent, of which nothing has to be looked at
+    act(bench, "look")
+    state = bench.until("codat-companies", lambda s: not filters(s)["Not looked at"] and not s["more"]["busy"])
+    assert state["more"]["text"].endswith("Ready for lending, with no period chosen?")
+    assert filters(state)["Ready"] == 0
+    bench.pick("Toft")
+    bench.send("codat-ready", type="ask_ready", purpose="bank", period_end="2026-09-30", sources=["bank"], seq=3)
+    bench.until("codat-ready", lambda s: s["purpose"] == "bank")
+    bench.send("codat-company", type="pick", id="", seq=99)
+    asked = "Ready for bank, to 30 Sep 2026?"
+    state = bench.until("codat-companies", lambda s: asked in s["more"]["text"] and filters(s)["Ready"])
+    told = bench.session.portfolio_ready(purpose="bank", period_end="2026-09-30", sources="bank").state.value_counts()
+    assert filters(state)["Ready"] == told["ready"]
+    assert facet(state) == {"ready": told["ready"], "not ready": told["not_ready"]}
 
 
 def test_a_filter_says_who_is_looked_at(bench: ConsoleBench) -> None:
@@ -106,6 +133,46 @@ def test_a_click_opens_a_company_and_back_finds_the_list_as_it_was(bench: Consol
     assert (table["text"], table["matching"]) == ("toft", 1)
     bench.until("codat-companies", lambda _: bench.parts["codat-companies"].frame.seen.notna().sum() == 1)
     assert bench.parts["codat-data-types"].state["status"] == "none"
+
+
+def test_a_heatmap_is_one_click_away_and_opens_a_company(bench: ConsoleBench) -> None:
+    """Of those that match and were looked at, coloured by their goals; its title counts; a click opens a company."""
+    listed(bench)
+    bench.send("codat-tabs", type="tab", name="freshness")
+    assert "Look at" in bench.until("codat-heatmap", lambda s: "looked at" in s["empty"])["empty"]
+    bench.send("codat-companies", type="filter", text="toft", seq=3)
+    bench.until("codat-companies", lambda s: s["matching"] == 1 and "at 1 company" in offered(s))
+    act(bench, "look")
+    state = bench.until("codat-heatmap", lambda s: s["rows"])
+    assert state["title"].startswith("1 company: ")
+    assert [row["label"] for row in state["rows"]] == ["Toft Stores UK"]
+    goals = {column["key"]: column["goal"] for column in state["columns"]}
+    assert (goals["invoices"], goals["company"]) == ([7, 14], [31, 62])
+    bench.send("codat-heatmap", type="open", key="no company")
+    bench.send("codat-heatmap", type="open", key=state["rows"][0]["key"])
+    bench.until("codat-company", lambda s: s["company"] and s["company"]["name"] == "Toft Stores UK")
+    assert bench.until("codat-heatmap", lambda s: not s["opens"] and s["rows"])["title"] == ""
+
+
+def test_a_link_that_is_copied_from_a_row_is_remembered(bench: ConsoleBench, tmp_path: Path) -> None:
+    """Only rows that need the customer have one, where a link is the way."""
+    bench.session.remember(tmp_path / "codat.sqlite")
+    state = listed(bench)
+    act(bench, "list")
+    until = time.monotonic() + DEADLINE
+    while not bench.session.context.links:
+        assert time.monotonic() < until
+    place = next(n for n, column in enumerate(state["columns"]) if column["kind"] == "link")
+    links = {row[0]: row[place] for row in state["rows"] if row[place]}
+    assert "Toft Stores UK" in links
+    assert "Technicalium Group" not in links
+    bench.send("codat-companies", type="copied", text=links["Toft Stores UK"])
+    memory = bench.session.context.memory
+    assert memory is not None
+    while not memory.sightings(["link"]):
+        assert time.monotonic() < until
+    id = bench.parts["codat-companies"].frame.set_index("company").company_id["Toft Stores UK"]
+    assert [(row.company_id, row.status) for row in memory.sightings(["link"])] == [(id.lower(), "copied")]
 
 
 def test_what_was_looked_at_stays_where_a_look_is_stopped(sandbox: Sandbox, bench: ConsoleBench) -> None:

@@ -35,9 +35,9 @@ def sandbox() -> Iterator[Sandbox]:
 class ConsoleBench:
     """A console on a table: its parts by class, messages to them, waiting for what they show."""
 
-    def __init__(self, session: Session, **opening: Any) -> None:
+    def __init__(self, session: Session, frame: Any = None, **opening: Any) -> None:
         self.session = session
-        self.frame = console(session, **opening)
+        self.frame = frame or console(session, **opening)
         self.parts = {name: part for part in _parts(self.frame) for name in part._dom_classes}
 
     def send(self, name: str, /, **message: Any) -> None:
@@ -142,6 +142,7 @@ def test_each_table_tab_equals_its_named_frame(bench: ConsoleBench) -> None:
     bench.send("codat-bar", type="refresh", company=id, data_types=["customers", "creditNotes"], seq=1)
     bench.until("codat-progress", lambda s: s["status"] == "done")
     bench.until("codat-errors", lambda s: s["total"] == 1)
+    bench.until("codat-operations", lambda s: s["total"] == 1_002)  # the newest 1,000 when it was picked, and both
     history = bench.session.history(id, limit=len(bench.parts["codat-operations"].frame))
     bench.send("codat-tabs", type="tab", name="requests")
     named = {"operations": history, "errors": bench.session.errors, "requests": bench.session.requests}
@@ -264,6 +265,8 @@ def test_choosing_a_connection_limits_lists_tables_counts_and_charts(bench: Cons
         assert "index" not in {column["key"] for column in table.state["columns"]}
         bench.until("codat-tabs", lambda s: not errors_counted(s))
         bench.until("codat-errors", lambda s: s["total"] == 0)
+        left = bench.until("codat-progress", lambda s: not s["counts"]["total"])
+        assert (left["rows"], left["message"]) == ([], "1 operation on other connections not shown.")
         bench.send("codat-tabs", type="tab", name="freshness")
         bench.until("codat-heatmap", lambda s, p=platform: [row["label"] for row in s["rows"]] == [p])
         bench.send("codat-tabs", type="tab", name="timeline")
@@ -272,6 +275,31 @@ def test_choosing_a_connection_limits_lists_tables_counts_and_charts(bench: Cons
     bench.until("codat-operations", lambda _: set(table.frame["platform"]) == set(ids))
     bench.until("codat-tabs", errors_counted)
     bench.until("codat-errors", lambda s: s["total"] == 1)
+    assert bench.until("codat-progress", lambda s: s["counts"]["total"] == 1)["message"] == ""
+
+
+def test_what_runs_on_another_connection_runs_neither_in_the_list_nor_in_the_progress(
+    sandbox: Sandbox, bench: ConsoleBench
+) -> None:
+    """While one is chosen; that it runs is said, and watching it can be stopped."""
+    id = bench.pick("Toft")
+    sandbox.clock.pause()
+    bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
+    bench.until("codat-data-types", running_types)
+    ids = {c["platform"]: c["id"] for c in bench.parts["codat-connection"].state["connections"]}
+    bench.send("codat-connection", type="connection", id=ids["Plaid"])
+    bench.until("codat-data-types", lambda s: not running_types(s))
+    bench.until("codat-bar", lambda s: not s["running"])
+    left = bench.until("codat-progress", lambda s: not s["rows"])
+    assert (left["status"], [action["type"] for action in left["actions"]]) == ("running", ["stop"])
+    bench.send("codat-connection", type="connection", id=ids["Oracle NetSuite"])
+    bench.until("codat-data-types", running_types)
+    bench.until("codat-progress", lambda s: s["counts"]["running"] == 1)
+
+
+def running_types(state: dict[str, Any]) -> list[str]:
+    """The data types that the list shows as running."""
+    return [row["key"] for row in state["types"] if row["state"] == "running"]
 
 
 def test_a_failed_row_is_first_and_opens_with_the_findings(bench: ConsoleBench) -> None:

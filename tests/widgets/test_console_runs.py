@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.widgets.progress import run_view
 from codat_notebook.words import TIME
@@ -36,6 +38,7 @@ def test_retry_queues_only_what_can_be_helped(sandbox: Sandbox, bench: ConsoleBe
     bench.send("codat-progress", type="retry", seq=9)
     again = bench.until("codat-progress", lambda s: s["seq"] == 9 and s["status"] == "done")
     assert {row["type"]: row["kind"] for row in again["rows"]} == {**told, "customers": "complete"}
+    assert {row["type"]: row["attempt"] for row in again["rows"] if "attempt" in row} == {"customers": 2}
     assert again["actions"] == []
 
 
@@ -46,12 +49,17 @@ def test_what_is_said_of_a_failure_holds_good_now(sandbox: Sandbox, bench: Conso
     bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
     failed = bench.until("codat-progress", lambda s: s["status"] == "done")
     assert "read since" not in failed["rows"][0]["note"]
+    assert [action["text"] for action in failed["actions"]] == ["Retry failed (1)"]
     sandbox.faults.end_next("Complete", data_type="customers", company_id=id)
     sandbox.world.queue(id, "customers")  # by somebody else
     bench.until("codat-company", lambda s: not s["loading"])  # else it is being read already
     bench.send("codat-company", type="read", seq=5)
     told = bench.until("codat-progress", lambda s: any("read since" in row.get("note", "") for row in s["rows"]))
     assert told["rows"][0]["key"] == failed["rows"][0]["key"]
+    (run,) = bench.session.runs
+    assert (told["actions"], run.retries.now) == ([], 0)
+    with pytest.raises(ValueError, match="can be retried"):
+        run.retry_failed()
 
 
 def test_what_may_be_retried_later_is_offered_with_its_time(sandbox: Sandbox, bench: ConsoleBench) -> None:

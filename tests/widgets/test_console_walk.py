@@ -40,7 +40,7 @@ class Walk:
         """Something that a reader, or somebody else, does; then the sandbox goes on for a while and stands still."""
         act = self.chance.choice(
             [self.pick, self.refresh, self.refresh, self.all, self.elsewhere, self.elsewhere, self.stop, self.again,
-             self.read, self.retry, self.fleet, self.tab]
+             self.read, self.retry, self.fleet, self.tab, self.connection, self.connection]
         )  # fmt: skip
         self.steps.append(act.__name__)
         (act if self.company else self.pick)()
@@ -93,6 +93,11 @@ class Walk:
         """Look at another tab."""
         self.send("codat-tabs", type="tab", name=self.chance.choice(["operations", "freshness", "timeline", "errors"]))
 
+    def connection(self) -> None:
+        """One connection, or all."""
+        there = [each["id"] for each in self.said("connection")["connections"]]
+        self.send("codat-connection", type="connection", id=self.chance.choice([None, *there]))
+
     def said(self, part: str) -> Any:
         """What a part shows."""
         return self.bench.parts[f"codat-{part}"].state
@@ -131,7 +136,8 @@ class Walk:
             for row in run.rows
             if row.company_id != said["company"]["company"]["id"]
         )
-        if shown != here + there:
+        # The header counts the whole company, whichever connection is chosen.
+        if shown < here + there or (shown > here + there and self.said("connection")["value"] is None):
             wrong.append(f"running in the header {shown}, in the table {here}, in other companies {there}")
         under_way = sum(row["kind"] == "running" and "since" in row for row in rows.values())
         if whole and under_way != here:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from codat_notebook.widgets import part
-from codat_notebook.widgets.tabs import tabs_state
+from codat_notebook.widgets.tabs import LABELS, PORTFOLIO, tabs_state
 
 STATIC = Path(part.__file__).with_name("static")
 
@@ -26,10 +26,7 @@ def test_the_app_folds_away_what_is_for_engineers(monkeypatch: pytest.MonkeyPatc
 
 
 def test_style_knows_a_panel_for_every_tab():
-    """Switching is done by the style sheet alone, so a name missing there would show nothing.
-
-    Beside the console's there is the one that the view of a run over many companies has of its own.
-    """
-    names = {tab["name"] for tab in tabs_state()["tabs"]} | {"companies", "runs"}
+    """Switching is done by the style sheet alone, so a name missing there would show nothing."""
+    names = {*PORTFOLIO, *LABELS}
     css = (STATIC / "console.css").read_text("utf-8")
     assert set(re.findall(r'\[data-tab="(\w+)"\] \.codat-panel-\1\b', css)) == names

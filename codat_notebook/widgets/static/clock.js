@@ -78,14 +78,20 @@ class Clock {
 }
 
 const clocks = new Map();
-let last = here();
+let [last, gone] = [here(), false];
 function beat(back) {
   const away = back || since(last) > AWAY || Math.abs((performance.now() - last.steady) - (Date.now() - last.wall)) > LATE;
   last = here();
-  if (document.visibilityState === "visible") for (const clock of clocks.values()) clock.beat(away);
+  if (document.visibilityState === "visible" && !gone) for (const clock of clocks.values()) clock.beat(away);
 }
 setInterval(() => beat(false), BEAT);
 document.addEventListener("visibilitychange", () => beat(true));
+// The page around the parts says whether the kernel behind them all is gone, which it alone can know in the app.
+document.addEventListener("codat-kernel", ({ detail }) => {
+  if (gone === detail.gone) return;
+  gone = detail.gone;
+  for (const clock of clocks.values()) if (gone) clock.forget(); else clock.ask(true);
+});
 
 /** A part's view of the clock of its session; the session may change, and a part without one has none. */
 function timeFor(model, live) {
@@ -117,7 +123,7 @@ function timeFor(model, live) {
     now: () => clock?.now ?? null,
     asOf: () => Date.parse(model.asOf().now),
     speed: () => clock?.speed ?? 1,
-    waits: () => clock !== null && clock.now === null,
+    waits: () => clock !== null && clock.now === null && !gone,
     /** Draw at each beat. Returns a way to end it. */
     each(draw) { drawn.add(draw); return () => drawn.delete(draw); },
     kernel() { if (live()) clock?.ask(true); else clock?.forget(); },

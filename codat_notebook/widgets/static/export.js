@@ -24,15 +24,9 @@ function save(blob, name) {
 /** When a file is saved, in the reader's zone, as its name says it. */
 const savedAt = () => localTime(new Date().toISOString()).slice(0, 16).replace(":", "");
 
-/** The button with its menu, and `stop`, to be shown while something is under way; `say` shows a word in the table's foot. */
-function exportMenu(model, say, noun, rows) {
-  const about = h("p", { class: "c-dim" });
-  const items = CHOICES.map(([choice, words]) => h("button", { type: "button", role: "menuitem", tabindex: -1, onclick: () => start(choice) }, words));
-  const menu = h("div", { class: "ct-menu", role: "menu", "aria-label": "Export" }, about, items);
-  const button = h("button", { class: "c-btn small", type: "button", "aria-haspopup": "menu" }, "Export ▾");
+/** What `button` starts, and `stop`, to be shown while something is under way; `say` shows a word beside them. */
+function exporter(model, button, say, noun, rows) {
   const stop = h("button", { class: "ct-stop c-link", type: "button", hidden: true, onclick: give }, "Stop");
-  const floating = floats(button, menu, () => items[0].focus());
-  const element = h("span", { class: "ct-export" }, button, menu);
   const silent = delayed(() => say(WAITING));
   let wanted = null, sent = 0;
 
@@ -54,7 +48,6 @@ function exportMenu(model, say, noun, rows) {
   }
 
   function start(choice) {
-    floating.hide();
     button.focus();
     sent = Math.max(Date.now(), sent + 1);
     const files = new Map();
@@ -93,6 +86,19 @@ function exportMenu(model, say, noun, rows) {
     say(made < of ? `Exporting: ${number(made)} of ${count(of, noun())}` : left ? `Exporting: ${(left / 1e6).toFixed(1)} MB to go` : "Saving…");
   }
 
+  model.on("msg:custom", receive);
+  return { start, stop, end: () => { silent.stop(); model.off("msg:custom", receive); } };
+}
+
+/** The button with its menu, and `stop`. */
+function exportMenu(model, say, noun, rows) {
+  const about = h("p", { class: "c-dim" });
+  const items = CHOICES.map(([choice, words]) => h("button", { type: "button", role: "menuitem", tabindex: -1, onclick: () => { floating.hide(); made.start(choice); } }, words));
+  const menu = h("div", { class: "ct-menu", role: "menu", "aria-label": "Export" }, about, items);
+  const button = h("button", { class: "c-btn small", type: "button", "aria-haspopup": "menu" }, "Export ▾");
+  const floating = floats(button, menu, () => items[0].focus());
+  const element = h("span", { class: "ct-export" }, button, menu);
+  const made = exporter(model, button, say, noun, rows);
   menu.addEventListener("beforetoggle", () => setText(about, `${rows()}, all pages`));
   onKey(menu, (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -100,6 +106,5 @@ function exportMenu(model, say, noun, rows) {
     items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
     event.preventDefault();
   });
-  model.on("msg:custom", receive);
-  return { element, stop, end: () => { silent.stop(); floating.end(); model.off("msg:custom", receive); } };
+  return { element, stop: made.stop, end: () => { floating.end(); made.end(); } };
 }

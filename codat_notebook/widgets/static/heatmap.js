@@ -2,8 +2,8 @@
 
 /**
  * @typedef {{label: string, note: string, key: string, cells: Array<Array<*>|null>}} HeatmapRow
- * @typedef {{key: string, name: string}} HeatmapColumn
- * @typedef {{steps: Array<number>, columns: Array<HeatmapColumn>, rows: Array<HeatmapRow>, first: number,
+ * @typedef {{key: string, name: string, goal: Array<number>|null}} HeatmapColumn
+ * @typedef {{title: string, opens: boolean, steps: Array<number>, columns: Array<HeatmapColumn>, rows: Array<HeatmapRow>, first: number,
  *   window: number, total: number, empty: string}} HeatmapState
  */
 
@@ -28,21 +28,23 @@ function render({ model, el, time }) {
   const range = h("span", { class: "c-dim" });
   const pages = h("div", { class: "k-tools" }, back, range, next);
   const foot = h("div", { class: "k-foot" }, pages, key, hint.node);
-  el.append(scroll, empty, foot);
+  const title = h("p", { class: "k-title", role: "status" });
+  el.append(title, scroll, empty, foot);
   let state = {}, at = [0, 0], heads = "", again = 0;
 
   const cellAt = ([r, c]) => body.children[r]?.children[c + 1];
   const placeOf = (td) => [[...body.children].indexOf(td.parentElement), td.cellIndex - 1];
 
-  /** What a cell shows: its text, its class, and its age in words. */
-  function look(cell) {
+  /** What a cell shows: its text, its class (by the goal of its column, else by its age), and its age in words. */
+  function look(cell, { goal } = {}) {
     if (!cell) return [signOf("idle"), "hx", "not supported"];
     const [then, failed] = cell;
     if (!then) return ["never", `hn${failed ? " failed" : ""}`, "never synced"];
     const [now, iso] = [time.now(), new Date(then * 1000).toISOString()];
     const days = Math.max(0, Math.floor(((now ?? time.asOf()) / 1000 - then) / DAY));
-    again = Math.min(again, (then + (days + 1) * DAY) * 1000);
-    const step = state.steps.filter((least) => days >= least).length;
+    const age = ((now ?? time.asOf()) / 1000 - then) / DAY;
+    again = Math.min(again, ...[days + 1, ...(goal ?? []).filter((limit) => limit > age)].map((next) => (then + next * DAY) * 1000));
+    const step = goal ? 2 * goal.filter((limit) => age > limit).length : state.steps.filter((least) => days >= least).length;
     const kind = `h${step}${failed ? " failed" : ""}`;
     if (now === null) return [dateOf(iso).split(" ").slice(-2).join(" "), `${kind} date`, `last synced on ${dayTime(iso)}`];
     return [String(days), kind, days ? `${count(days, "day")} ago` : "today"];
@@ -57,7 +59,7 @@ function render({ model, el, time }) {
   }
 
   function drawHeads() {
-    const signature = JSON.stringify([state.columns, state.steps]);
+    const signature = JSON.stringify([state.columns, state.steps, state.opens]);
     if (signature === heads) return;
     heads = signature;
     body.replaceChildren();
@@ -66,8 +68,9 @@ function render({ model, el, time }) {
     scroll.style.setProperty("--longest", Math.min(LONGEST, Math.max(...state.columns.map(({ name }) => name.length + 1))));
     head.replaceChildren(h("th", { class: "corner" }, h("b", { class: "c-sr" }, "Days since the last successful sync of")),
       ...state.columns.map(({ key: type, name }) => h("th", { scope: "col", title: withKey(name, type) }, h("span", {}, name))));
+    const goals = [["h0", "", "within its goal"], ["h2", "", "getting old"], ["h4", "", "out of date"]];
     key.replaceChildren(legend([
-      ...stepWords(state.steps).map((text, i) => [`h${i}`, i ? state.steps[i - 1] : "0", text]),
+      ...(state.columns.some(({ goal }) => goal) ? goals : stepWords(state.steps).map((text, i) => [`h${i}`, i ? state.steps[i - 1] : "0", text])),
       ["hn", "never", "never synced"], ["hx", signOf("idle"), "not supported"], ["", signOf("bad"), "last attempt failed"],
     ]));
   }
@@ -79,7 +82,7 @@ function render({ model, el, time }) {
     setAttribute(tr.firstElementChild, "title", `${row.label}\n${row.note}`.trim());
     row.cells.forEach((cell, c) => {
       const td = tr.children[c + 1];
-      const [text, kind, age] = look(cell);
+      const [text, kind, age] = look(cell, state.columns[c]);
       setText(td, text);
       setAttribute(td, "class", kind);
       setAttribute(td, "aria-label", cell?.[1] ? `${age}, last attempt failed` : age);
@@ -110,10 +113,12 @@ function render({ model, el, time }) {
     scroll.hidden = foot.hidden = !some;
     empty.hidden = some;
     setText(empty, state.empty ?? "");
+    setText(title, state.title ?? "");
+    title.hidden = !some || !state.title;
     if (!some) return;
     drawHeads();
     keyed(body, state.rows, (row) => row.key,
-      () => h("tr", { role: "row" }, h("th", { scope: "row" }, h("span"), h("span", { class: "note" })),
+      () => h("tr", { role: "row" }, h("th", { scope: "row" }, state.opens ? h("button", { class: "c-link c-cut", type: "button", tabindex: -1 }) : h("span"), h("span", { class: "note" })),
         state.columns.map(() => h("td", { role: "gridcell", tabindex: -1 }))), drawRow);
     setAttribute(table, "aria-rowcount", state.total + 1);
     drawFoot();
@@ -135,10 +140,15 @@ function render({ model, el, time }) {
   body.addEventListener("mouseleave", () => tellOf(document.activeElement?.closest?.("td") && body.contains(document.activeElement) ? document.activeElement : null));
   body.addEventListener("focusin", (event) => { at = placeOf(event.target.closest("td")); mark(); tellOf(cellAt(at)); });
   body.addEventListener("focusout", () => tellOf(null));
-  body.addEventListener("click", (event) => event.target.closest("td")?.focus());
+  body.addEventListener("click", (event) => {
+    if (event.target.closest("button")) open([...body.children].indexOf(event.target.closest("tr")));
+    event.target.closest("td")?.focus();
+  });
+  const open = (r) => { if (state.opens) model.send({ type: "open", key: state.rows[r].key }); };
   onKey(body, (event) => {
     const [r, c] = at;
     const to = { ArrowUp: [r - 1, c], ArrowDown: [r + 1, c], ArrowLeft: [r, c - 1], ArrowRight: [r, c + 1], Home: [r, 0], End: [r, state.columns.length - 1] }[event.key];
+    if (event.key === "Enter") open(r);
     if (!to) return;
     event.preventDefault();
     const td = to[1] < 0 ? null : cellAt(to);

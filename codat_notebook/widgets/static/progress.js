@@ -3,7 +3,7 @@
 /**
  * @typedef {{type: string, text: string, title: string=, ask: string=}} ActionButton
  * @typedef {{key: string, type: string, name: string, platform: string, tone: string, text: string, kind: string,
- *   status: string=, stage: number=, symbol: string=, since: string=, until: string=, usual: number=, note: string=, link: string=}} ProgressRow
+ *   status: string=, stage: number=, symbol: string=, since: string=, until: string=, usual: number=, note: string=, link: string=, attempt: number=}} ProgressRow
  * @typedef {{total: number, complete: number, failed: number, other: number, running: number, under_way: number}}
  *   ProgressCounts
  * @typedef {{title: string, status: string, counts: ProgressCounts, first: number, rows: Array<ProgressRow>,
@@ -69,7 +69,7 @@ function render({ model, el, time }) {
     el.classList.toggle("idle", idle);
     setText(title, next.title ?? "");
     title.hidden = !next.title;
-    total.hidden = idle || (!counts.total && status !== "asking");
+    total.hidden = idle || (!counts.total && status !== "asking" && !next.actions?.length);
     list.hidden = idle || !rows.length;
     empty.hidden = !idle;
     setText(words, totalText(status, counts));
@@ -145,7 +145,7 @@ function drawState(item, row, late, today) {
   setText(pill.firstChild, late ? "!" : row.symbol ?? signOf(row.tone));
   setTimedText(pill.lastChild, text, today);
   setAttribute(pill, "title", pill.lastChild.title || withKey(late ? row.text : text, row.status));
-  setText(note.firstChild, late ? lateNote(row) : row.note ?? "");
+  setText(note.firstChild, [row.attempt && `Attempt ${row.attempt}.`, late ? lateNote(row) : row.note].filter(Boolean).join(" "));
   note.hidden = !note.firstChild.textContent;
   note.lastChild.hidden = !row.link;
 }

@@ -7,8 +7,8 @@
  * @typedef {{key: string, label: string, kind: string, sort: string}} Heading
  * @typedef {{title: string, empty: string, noun: string, columns: Array<Heading>, rows: Array<Array<*>>,
  *   keys: Array<string>, first: number, page: number, pages: number, matching: number, total: number, text: string,
- *   quick: string, filters: Array<QuickFilter>, facets: Array<FacetState>, selected: string|null, notice: string,
- *   more: MoreState|null, seq: number}} TableState
+ *   quick: string, filters: Array<QuickFilter>, facets: Array<FacetState>, selected: string|null,
+ *   ticks: Array<boolean|null>|null, ticked: Array<number>, notice: string, more: MoreState|null, seq: number}} TableState
  */
 
 const RIGHT = new Set(["number", "percent", "duration"]);
@@ -37,6 +37,10 @@ const FILL = {
     setAttribute(text, "title", id);
     if (!cell.querySelector("button")) cell.append(h("button", { class: "ct-copy", tabindex: -1, type: "button" }, "Copy"));
     setAttribute(cell.querySelector("button"), "aria-label", `Copy ${id}`);
+  },
+  link(cell, url) {
+    const button = cell.firstElementChild ?? cell.appendChild(h("button", { class: "ct-copy c-link", tabindex: -1, type: "button" }, "Copy link"));
+    setAttribute(button, "title", url);
   },
   time(cell, iso) { setText(cell, timeText(iso)); setAttribute(cell, "title", timeTitle(iso)); },
   duration(cell, seconds) { setText(cell, typeof seconds === "number" ? duration(seconds) : Array.isArray(seconds) ? "" : seconds); },
@@ -113,18 +117,18 @@ function render({ model, el, time }) {
   // ---- drawing
 
   function drawHeads() {
-    const signature = JSON.stringify(state.columns.map(({ key, label, kind }) => [key, label, kind]));
+    const signature = JSON.stringify([lead(), ...state.columns.map(({ key, label, kind }) => [key, label, kind])]);
     if (signature !== heads) {
       heads = signature;
       ui.body.replaceChildren();
       // The last text takes the width that is left, and gives way first; prose shares it out by itself.
       const wide = state.columns.some(({ kind }) => kind === "prose") ? -1 : state.columns.findLastIndex(({ kind }) => kind === "text");
-      ui.head.replaceChildren(...state.columns.map((column, i) => h("th", { scope: "col", class: `ct-${column.kind}${i === wide ? " wide" : ""}` },
+      ui.head.replaceChildren(...(lead() ? [h("th", { scope: "col", class: "ct-box" }, h("input", { type: "checkbox", onchange: (event) => ask({ type: "tick", on: event.target.checked }) }))] : []), ...state.columns.map((column, i) => h("th", { scope: "col", class: `ct-${column.kind}${i === wide ? " wide" : ""}` },
         h("button", { type: "button", title: column.label, onclick: () => ask({ type: "sort", column: column.key }) },
           h("span", { class: "ct-label" }, column.label), h("span", { class: "ct-arrow", "aria-hidden": "true" })))));
     }
     state.columns.forEach(({ sort }, i) => {
-      const th = ui.head.children[i];
+      const th = ui.head.children[i + lead()];
       setAttribute(th, "aria-sort", sort ? `${sort}ending` : "none");
       setText(th.querySelector(".ct-arrow"), sort === "desc" ? "▾" : "▴");
     });
@@ -134,20 +138,39 @@ function render({ model, el, time }) {
     const { rows, columns } = state;
     while (ui.body.children.length > rows.length) ui.body.lastElementChild.remove();
     rows.forEach((values, r) => {
-      const tr = ui.body.children[r] ?? ui.body.appendChild(h("tr", { role: "row", tabindex: -1 }, columns.map(({ kind }, c) =>
-        h("td", { role: "gridcell", class: `ct-${kind}${RIGHT.has(kind) ? " right" : ""}${ui.head.children[c].classList.contains("wide") ? " wide" : ""}` }))));
+      const tr = ui.body.children[r] ?? ui.body.appendChild(h("tr", { role: "row", tabindex: -1 }, lead() ? tickCell() : null, columns.map(({ kind }, c) =>
+        h("td", { role: "gridcell", class: `ct-${kind}${RIGHT.has(kind) ? " right" : ""}${ui.head.children[c + lead()].classList.contains("wide") ? " wide" : ""}` }))));
       tr.ctKey = state.keys[r];
       setAttribute(tr, "aria-rowindex", state.first + r + 2);
-      values.forEach((value, c) => fill(tr.children[c], columns[c].kind, value));
+      values.forEach((value, c) => fill(tr.children[c + lead()], columns[c].kind, value));
     });
+    drawTicks();
     setAttribute(ui.table, "aria-rowcount", state.matching + 1);
     drawTime();
+  }
+
+  /** Boxes to tick, in a column of their own in front, where the table has any. */
+  const lead = () => (state.ticks ? 1 : 0);
+  const tickCell = () => h("td", { role: "gridcell", class: "ct-box" }, h("input", { type: "checkbox", tabindex: -1, onchange: ({ target }) => ask({ type: "tick", key: target.closest("tr").ctKey, on: target.checked }) }));
+  function drawTicks() {
+    if (!lead()) return;
+    const [here, open] = state.ticked;
+    const all = ui.head.querySelector("input");
+    setAttribute(all, "aria-label", `Select ${open === 1 ? "the" : "all"} ${count(open, state.noun)} that match${open === 1 ? "es" : ""}`);
+    if (!clicks.held()) { all.checked = here > 0 && here === open; all.indeterminate = here > 0 && here < open; all.disabled = !open; }
+    state.ticks.forEach((on, r) => {
+      const box = ui.body.children[r].querySelector("input");
+      const named = state.columns.flatMap(({ kind }, c) => (!c || kind === "data_type" ? ui.body.children[r].children[c + 1].textContent : []));
+      setAttribute(box, "aria-label", `Select ${named.filter(Boolean).join(", ")}`);
+      box.disabled = on === null;
+      if (!clicks.held()) box.checked = on === true;
+    });
   }
 
   /** Durations of what has not ended: these cells hold their beginning. */
   function drawTime() {
     state.rows?.forEach((values, r) => values.forEach((value, c) => {
-      if (Array.isArray(value) && state.columns[c].kind === "duration") setText(ui.body.children[r].children[c], lengthOf(value[0], null, time.now()));
+      if (Array.isArray(value) && state.columns[c].kind === "duration") setText(ui.body.children[r].children[c + lead()], lengthOf(value[0], null, time.now()));
     }));
   }
 
@@ -163,7 +186,7 @@ function render({ model, el, time }) {
       tr.classList.toggle("selected", on);
       setAttribute(tr, "aria-selected", on ? "true" : "false");
       // One row is in the tab order, and what can be copied from it.
-      for (const node of [tr, ...tr.querySelectorAll(".ct-copy")]) setAttribute(node, "tabindex", r === active ? 0 : -1);
+      for (const node of [tr, ...tr.querySelectorAll(".ct-copy, .ct-box input")]) setAttribute(node, "tabindex", r === active ? 0 : -1);
     });
     if (inside) activeKey = rows[active]?.ctKey ?? null;
   }
@@ -189,7 +212,8 @@ function render({ model, el, time }) {
         chip.classList.toggle("on", label === quick);
         setAttribute(chip, "aria-pressed", label === quick ? "true" : "false");
       });
-    setText(ui.count, matching === total ? count(total, noun) : `${number(matching)} of ${count(total, noun)}`);
+    const ticked = lead() && state.ticked[2] ? `, ${number(state.ticked[2])} selected` : "";
+    setText(ui.count, `${matching === total ? count(total, noun) : `${number(matching)} of ${count(total, noun)}`}${ticked}`);
     if (document.activeElement !== ui.filter && !clicks.held() && ui.filter.value !== text) ui.filter.value = text;
   }
 
@@ -275,7 +299,8 @@ function render({ model, el, time }) {
   ui.body.addEventListener("click", (event) => {
     const tr = event.target.closest("tr");
     const button = event.target.closest("button.ct-copy");
-    if (button) return void copyText(button, button.previousElementSibling.title);
+    if (button) return void copyText(button, button.title || button.previousElementSibling.title);
+    if (event.target.closest(".ct-box")) return;
     if (tr && window.getSelection().isCollapsed) select([...ui.body.children].indexOf(tr), tr.ctKey);
   });
 
@@ -289,7 +314,8 @@ function render({ model, el, time }) {
       active = Math.max(0, Math.min(ui.body.children.length - 1, MOVES[event.key]()));
       marks();
       ui.body.children[active].focus();
-    } else if (event.key === "Enter" || event.key === " ") select(active, tr.ctKey);
+    } else if (event.key === " " && lead()) tr.querySelector("input").click();
+    else if (event.key === "Enter" || event.key === " ") select(active, tr.ctKey);
     else if (event.key === "Escape" && chosen !== null) select(active, null);
     else if (event.key === "PageDown" || event.key === "PageUp") turn(event.key === "PageDown" ? 1 : -1);
     else return;

@@ -31,7 +31,7 @@ function tell(text) {
 function whenDrawn() {
   const cells = document.getElementById("rendered_cells");
   const look = () => {
-    if (cells.querySelector(".codat-console > .codat-part > *")) document.body.classList.add("codat-ready");
+    if (cells.querySelector(".codat-console > .codat-part > *")) document.body.classList.add("codat-shown");
     else if (cells.querySelector('[data-mime-type*="stderr"], [data-mime-type*="error"]')) fail();
     else return;
     watching.disconnect();
@@ -46,10 +46,14 @@ function fail() {
   tell("The console could not be started. Reload the page; if that does not help, the terminal of codat-notebook app says why.");
 }
 
-function gone(text) {
+// Whether the kernel is gone, and as of when the page is then; the parts tell times instead of ages.
+let answered = new Date();
+function tellKernel(text) {
   const notice = document.getElementById("codat-notice");
-  notice.textContent = text;
-  notice.hidden = false;
+  notice.hidden = !text;
+  if (text) notice.textContent = `${text} What you see is as of ${answered.toLocaleString("sv-SE").slice(0, 16)}.`;
+  else answered = new Date();
+  document.dispatchEvent(new CustomEvent("codat-kernel", { detail: { gone: Boolean(text) } }));
 }
 
 function config() {
@@ -62,10 +66,10 @@ async function lookForKernel() {
   if (!kernelId) return;
   try {
     const answer = await fetch(`${baseUrl}api/kernels/${kernelId}`, { cache: "no-store" });
-    if (answer.status === 404) gone("The Python behind this page has ended, as it does when idle. Reload the page to go on.");
-    else document.getElementById("codat-notice").hidden = true;
+    if (answer.status === 404) tellKernel("The Python behind this page has ended, as it does when idle. Reload the page to go on.");
+    else tellKernel("");
   } catch {
-    gone("codat-notebook app does not answer: it was ended, or is out of reach.");
+    tellKernel("codat-notebook app does not answer: it was ended, or is out of reach.");
   }
 }
 

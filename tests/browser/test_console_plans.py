@@ -1,0 +1,183 @@
+"""From a selection to a run, by clicks: in a real JupyterLab, and in the app, where no line of code is written.
+
+*An analyst's morning* finds who must relink and copies a link, plans the financials of one region, looks at what that
+takes, runs it, and opens a company in the end; by mouse, by the keyboard alone, and where nothing may be queued.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from codat_notebook.cli.plan_file import read_plan
+from codat_notebook.sandbox import Sandbox
+
+from ..commands import running  # noqa: TID252 - the tests are not installed, so they have no absolute name
+from .notebooks import Notebook
+from .test_accessibility import serious
+from .test_console import SLOWLY
+from .test_console_companies import SETUP
+from .test_details import CLIPBOARD
+
+
+def test_a_selection_becomes_a_plan_and_a_run(open_notebook: Callable[..., Notebook]) -> None:
+    """Filter, select all that match, a group, a row out, *Refresh*: it runs to its end, with a journal."""
+    notebook = open_notebook(
+        SETUP, "import pathlib; pathlib.Path('runs').mkdir(exist_ok=True)\ncn.console(session, journals='runs')"
+    )
+    page = notebook.page
+    page.set_viewport_size({"width": 1560, "height": 1100})
+    console = notebook.locator(".codat-console").first
+    table, panel, rows = (console.locator(name) for name in (".codat-companies", ".codat-plan", ".codat-plan-rows"))
+    expect(table.locator(".ct-count")).to_have_text("400 companies", timeout=SLOWLY)
+    table.locator(".ct-filter").fill("redfern")
+    expect(table.locator(".ct-count")).to_have_text(re.compile("^[1-9] of 400 companies$"), timeout=SLOWLY)
+    table.get_by_label(re.compile("^Select all . companies that match$")).check()
+    expect(table.locator(".ct-count")).to_contain_text("selected")
+    notebook.shot("plans-selected", console)
+    table.get_by_role(
+        "button", name=re.compile(r"^Plan a refresh of \d selected companies \(about \d+ requests\)…$")
+    ).click()
+    expect(panel.locator(".told")).to_contain_text("Would refresh", timeout=SLOWLY)
+    for theme in ("dark", "light"):
+        notebook.theme(theme)
+        notebook.shot(f"plans-all-{theme}", console)
+    panel.get_by_role("button", name="Financials").click()
+    panel.get_by_label("that is").select_option("of any age")
+    expect(panel.locator(".told")).to_contain_text("asked for", timeout=SLOWLY)
+    before = int(panel.get_by_role("button", name=re.compile("^Refresh ")).inner_text().split()[1])
+    expect(rows.locator(".ct-count")).to_have_text(f"{before} data types, {before} selected", timeout=SLOWLY)
+    rows.get_by_role("checkbox").nth(1).uncheck()
+    refresh = panel.get_by_role("button", name=f"Refresh {before - 1} data types")
+    expect(refresh).to_be_visible(timeout=SLOWLY)
+    panel.get_by_role("button", name="Show what is skipped").click()
+    expect(rows.locator("tbody")).to_contain_text("left out")
+    notebook.shot("plans-financials", console)
+    refresh.click()
+    view = console.locator(".codat-plan-run")
+    expect(view.locator(".codat-run-overview .c-pill").first).to_have_text("Done", timeout=SLOWLY)
+    expect(view.locator(".figures")).to_contain_text(f"{before - 1} of {before - 1} operations ended")
+    notebook.shot("plans-run", console)
+    panel.get_by_role("button", name="Close").click()
+    console.get_by_role("tab", name="Freshness").click()
+    heatmap = console.locator(".codat-panel-freshness .codat-heatmap")
+    expect(heatmap.locator(".k-title")).to_have_text(re.compile("^[1-9] companies: .* out of date"), timeout=SLOWLY)
+    notebook.shot("plans-freshness", console)
+    name = heatmap.locator("tbody th button").first.inner_text()
+    heatmap.locator("tbody th button").first.click()
+    expect(console.locator(".codat-company input")).to_have_value(name, timeout=SLOWLY)
+    expect(console.locator(".codat-data-types").get_by_role("checkbox").first).to_be_visible(timeout=SLOWLY)
+    assert len(list(notebook.path.parent.joinpath("runs").glob("*.sqlite"))) == 1
+
+
+class Hand:
+    """Who acts on a page: by the mouse, counting clicks, or by the keyboard alone."""
+
+    def __init__(self, page: Page, by: str) -> None:
+        self.page = page
+        self.mouse = by == "mouse"
+        self.clicks = 0
+
+    def act(self, target: Locator, key: str = "Enter") -> None:
+        """Click it; or go there by the Tab key and press a key."""
+        expect(target).to_be_visible(timeout=SLOWLY)
+        if self.mouse:
+            target.click()
+            self.clicks += 1
+            return
+        self.reach(target)
+        self.page.keyboard.press(key)
+
+    def reach(self, target: Locator) -> None:
+        """Go there by the Tab key."""
+        for _ in range(300):
+            if target.evaluate("e => e === document.activeElement"):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"The Tab key does not lead to {target}.")
+
+    def write(self, target: Locator, text: str) -> None:
+        """Type a text into a field."""
+        if self.mouse:
+            target.fill(text)
+        else:
+            self.reach(target)
+            self.page.keyboard.press("ControlOrMeta+a")
+            self.page.keyboard.type(text)
+
+
+@pytest.fixture(params=["mouse", "keys", "read-only"])
+def morning(request: pytest.FixtureRequest, page: Page, tmp_path: Path) -> Iterator[tuple[Hand, Sandbox, bool]]:
+    """The app on 400 companies, live as far as it knows; who acts there; whether it is read-only."""
+    by = str(request.param)
+    with Sandbox(companies=400, speed=1, seed=3) as codat:
+        codat.faults.hidden_headers = {"X-Sandbox"}
+        environment = {"CODAT_BASE_URL": codat.url, "CODAT_API_KEY": codat.key}
+        how = ("--read-only",) if by == "read-only" else ()
+        with running(
+            "app", "--live", "--no-memory", "--no-browser", *how, cwd=tmp_path, environment=environment
+        ) as app:
+            app.expect(r"^Page \(LIVE")
+            page.goto(app.expect(r"(http://127\.0\.0\.1:\d+)$")[1])
+            yield Hand(page, "keys" if by == "keys" else "mouse"), codat, by == "read-only"
+            page.goto("about:blank")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl-C to one process")
+def test_an_analysts_morning(morning: tuple[Hand, Sandbox, bool], shoot: Callable[..., Path], tmp_path: Path) -> None:
+    """Nine clicks; nothing of it has a serious fault; read-only it ends with a file that the command takes."""
+    hand, codat, read_only = morning
+    page, by = hand.page, "read-only" if read_only else "mouse" if hand.mouse else "keys"
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    console = page.locator(".codat-console").first
+    table, panel, rows = (console.locator(name) for name in (".codat-companies", ".codat-plan", ".codat-plan-rows"))
+    expect(table.locator(".ct-count")).to_have_text("400 companies", timeout=SLOWLY)
+    page.evaluate(CLIPBOARD)
+    hand.act(table.get_by_role("button", name=re.compile("^Need a customer")))
+    expect(table.locator(".ct-count")).to_have_text(re.compile(r"^\d+ of 400 companies$"))
+    hand.act(table.get_by_role("button", name="Copy link").first)
+    page.wait_for_function("() => /\\/connections\\//.test(window.copied)")
+    hand.act(table.get_by_role("button", name="All", exact=True))
+    hand.write(table.locator(".ct-filter"), "region=ie")
+    expect(table.locator(".ct-count")).to_have_text(re.compile(r"^\d+ of 400 companies$"))
+    hand.act(table.get_by_role("button", name=re.compile(r"^Plan a refresh of \d+ companies \(about \d+ requests\)…$")))
+    expect(panel.locator(".told")).to_contain_text("requests left today", timeout=SLOWLY)
+    hand.act(panel.get_by_role("button", name="Financials"))
+    cost = re.compile(r"^LIVEWould refresh \d+ data types of \d+ companies: .* Takes about \d+ of [\d,]+ requests left")
+    expect(panel.locator(".told p").first).to_have_text(cost)
+    expect(rows.locator(".ct-count")).to_have_text(re.compile(r"^(\d+) data types, \1 selected$"), timeout=SLOWLY)
+    assert "inf" not in panel.inner_text().split()
+    assert "NA" not in rows.inner_text()
+    assert serious(page) == []
+    shoot(console, f"morning-{by}")
+    if hand.mouse:
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": 480, "height": 1000})
+            assert page.evaluate("document.documentElement.scrollWidth") <= 480
+            shoot(console, f"morning-{by}-narrow-{scheme}")
+        page.set_viewport_size({"width": 1440, "height": 1000})
+    if read_only:
+        expect(panel.get_by_role("button", name=re.compile("^Refresh [0-9]"))).to_be_hidden()
+        with page.expect_download() as download:
+            hand.act(panel.get_by_role("button", name="Save plan…"))
+        plan = read_plan(Path(download.value.path()))
+        assert (plan.action == "queue").any()
+        return
+    hand.act(rows.get_by_role("checkbox").nth(1), " ")
+    expect(panel.locator(".told")).to_contain_text("1 left out", timeout=SLOWLY)
+    refresh = panel.get_by_role("button", name=re.compile("^Refresh [0-9]"))
+    many = int(refresh.inner_text().split()[1])
+    hand.act(refresh)
+    codat.clock.speed = 240.0
+    view = console.locator(".codat-plan-run")
+    expect(view.locator(".figures")).to_contain_text(f"{many} of {many} operations ended", timeout=2 * SLOWLY)
+    assert serious(page) == []
+    shoot(console, f"morning-{by}-run")
+    hand.act(panel.get_by_role("button", name="Close"))
+    hand.act(table.locator("tbody tr[tabindex='0']"))
+    expect(console.locator(".codat-data-types").get_by_role("checkbox").first).to_be_attached(timeout=SLOWLY)
+    assert hand.clicks == (9 if hand.mouse else 0)
