@@ -73,7 +73,7 @@ ESTIMATE = {
     "requests_month": "number", "money_month": "number", "currency": "category", "note": "text",
 }  # fmt: skip
 PORTFOLIO = {
-    "company": "text", "state": "category", "first": "text", "ready": "category",
+    "company": "text", "state": "category", "action": "text", "ready": "category",
     "connections": "text", "last_sync": "time",
     "oldest_type": "category", "oldest": "time", "age": "duration", "fresh": "count", "late": "count",
     "running": "count", "failure": "text", "failed": "time", "platforms": "text", "tags": "text",

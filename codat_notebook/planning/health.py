@@ -215,7 +215,7 @@ class PortfolioStatus:
         """Each company, what needs most first.
 
         ``company``, ``state`` (``needs a customer``, ``needs a refresh``, ``running``, ``fine``, ``not looked at``),
-        ``first`` (what to do first), ``ready`` (whether it is for the purpose: ``ready``, ``not ready``, ``fresh``
+        ``action`` (what to do first), ``ready`` (whether it is for the purpose: ``ready``, ``not ready``, ``fresh``
         where no period was given, ``not known``), ``connections``, ``last_sync``, ``oldest_type`` and when that was
         read (``oldest``, ``age``), ``fresh`` (per cent of its cells that pass), ``late`` (cells that do not, or failed
         last),

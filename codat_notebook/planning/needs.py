@@ -38,7 +38,7 @@ class CompanyRow:
 
     company: str
     state: str
-    first: str
+    action: str
     ready: str | None
     connections: str
     last_sync: datetime | None
@@ -76,11 +76,11 @@ def company_row(
     late = [*failing, *(cell for cell in readable if is_fresh(cell) is False and cell not in failing)]
     read = [(cell.last_success, cell.data_type) for cell in readable if cell.last_success is not None]
     oldest, oldest_type = min(read, default=(None, None))
-    state, first, link = _state(snapshot, failing, late, now)
+    state, action, link = _state(snapshot, failing, late, now)
     connections = sorted(snapshot.connections.values(), key=lambda each: (each.is_linked, each.platform_name))
     tags = snapshot.facts.tags if snapshot.facts else {}
     return CompanyRow(
-        company=snapshot.name, state=state, first=first, ready=ready,
+        company=snapshot.name, state=state, action=action, ready=ready,
         connections=" · ".join([*map(_worded, connections[:_NAMED]), *and_more(len(connections) - _NAMED)]),
         last_sync=max((time for each in connections if (time := instant(each.last_sync))), default=None),
         oldest_type=oldest_type, oldest=oldest, age=now - oldest if oldest else None,

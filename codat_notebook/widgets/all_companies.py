@@ -38,7 +38,7 @@ _READY = {word.lower(): tone for word, tone in BADGES.values()} | {FRESH[0].lowe
 _HIDDEN = Column(hidden=True)
 COMPANY_COLUMNS = {
     "company": Column(), "state": Column("needs", "status", tone=lambda row: _TONES.get(row["state"])),
-    "first": Column("what to do first"), "link_url": Column("link", "link"),
+    "action": Column("what to do first"), "link_url": Column("link", "link"),
     "ready": Column("ready?", "status", tone=lambda row: _READY.get(row["ready"]), facet=True),
     "oldest_type": Column("oldest data", "data_type"),
     "age": Column("age", since="oldest"), "fresh": Column("within goal", "percent"), "connections": Column(),

@@ -30,7 +30,7 @@ def row(company: CompanySnapshot) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("company", "state", "first"),
+    ("company", "state", "action"),
     [
         (looked_at(FRESH), FINE, "Nothing"),
         (looked_at(FRESH, LATE), REFRESH, "Refresh 1 data type"),
@@ -44,10 +44,10 @@ def row(company: CompanySnapshot) -> dict[str, Any]:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_company_needs_what_is_most_urgent(company: CompanySnapshot, state: str, first: str) -> None:
+def test_a_company_needs_what_is_most_urgent(company: CompanySnapshot, state: str, action: str) -> None:
     """The customer before anything else; what was unlinked on purpose or never linked only where nothing else is."""
     found = row(company)
-    assert (found["state"], found["first"]) == (state, first)
+    assert (found["state"], found["action"]) == (state, action)
 
 
 def test_the_link_is_told_where_the_customer_needs_it() -> None:
@@ -66,7 +66,7 @@ def test_what_was_not_looked_at_is_never_fine() -> None:
     unseen = row(snapshot(FRESH))
     assert unseen["state"] == UNSEEN
     assert pd.isna([unseen["late"], unseen["running"]]).all()  # not 0, which nobody knows
-    assert row(replace(looked_at(FRESH), trouble="could not be read"))["first"] == "Look again: could not be read"
+    assert row(replace(looked_at(FRESH), trouble="could not be read"))["action"] == "Look again: could not be read"
     assert row(replace(looked_at(FRESH), trouble="could not be read"))["state"] == UNSEEN
     assert row(snapshot(FRESH, sage="Deauthorized"))["state"] == CUSTOMER
 

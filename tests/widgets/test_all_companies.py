@@ -62,7 +62,7 @@ def test_a_console_opens_on_all_companies_for_two_requests(bench: ConsoleBench) 
         "companies", "freshness", "plan", "runs", "errors", "requests", "code",
     ]  # fmt: skip
     shown = bench.parts["codat-companies"].frame.set_index("company")
-    assert shown.loc["Toft Stores UK", "first"] == "Ask the customer to link Shopify again"
+    assert shown.loc["Toft Stores UK", "action"] == "Ask the customer to link Shopify again"
     assert shown.index[shown.state == needs.FINE].tolist() == ["Technicalium Group"]
     assert filters(state)["Not looked at"] == (shown.state == needs.UNSEEN).sum() > 5
     assert sorted(calls(bench.session)) == ["companies.list", "integrations.list"]
@@ -80,7 +80,7 @@ def test_a_look_costs_what_its_button_says_and_tells_what_the_frame_tells(bench:
     assert "Look again at 12 companies" in offered(state)
     shown = bench.parts["codat-companies"].frame
     told = bench.session.portfolio_status().companies
-    columns = ["company", "state", "first", "connections", "failure", "late"]
+    columns = ["company", "state", "action", "connections", "failure", "late"]
     pd.testing.assert_frame_equal(shown[columns], told[columns], check_categorical=False)
     assert not bench.frame._connector._controller.boundary._tasks  # left open, nothing is asked any more
 
