@@ -35,7 +35,7 @@ class Exit(IntEnum):
     HELD = 7, "another process is using the journal"
     LATE = 8, "not all data is as fresh as it should be"
     NO_MATCH = 9, "no company or connection has that id, name, tag or platform"
-    DIFFERS = 10, "Codat differs from what this version assumes"
+    DIFFERS = 10, "Codat differs from what this version expects"
     NOT_READY = 11, "a company's data is not complete enough"
     NOT_KNOWN = 12, "it is not known whether a company's data is complete enough"
 

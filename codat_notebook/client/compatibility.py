@@ -29,7 +29,7 @@ NAMES: Final = {
     "package.types": "UNSET is msgspec's: from msgspec import UNSET.",
     "package._hooks": "listener= and debug_logger= hear every request; client= takes an httpx.Client with hooks.",
     "package.*": "Generated: here objects are in models.shared, operations and errors only, and groups on the client.",
-    "shared.*.model_[!dv]*()": "Of pydantic there are model_dump, model_dump_json and model_validate, and no more.",
+    "shared.*.model_[!dv]*()": "Of pydantic's methods only model_dump, model_dump_json and model_validate exist.",
     "shared.*.model_validate_*()": "As above; model_validate(json.loads(text)) reads JSON.",
     "shared.*.[!m]*()": "As above; of what is generated beside them, to_dict is model_dump(by_alias=True).",
     "shared.Security.model_*()": "It holds the key, so nothing writes it out.",

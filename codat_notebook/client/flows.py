@@ -203,7 +203,7 @@ class Pager(Generic[T]):
         self._next = self._follow(request, page) if new or not page.rows else None
         self._empty = 0 if page.rows else self._empty + 1
         if self._empty > _EMPTY and self._next is not None:
-            raise errors.ResponseValidationError(f"The list does not end: {self._empty} pages without a row in a row")
+            raise errors.ResponseValidationError(f"The list does not end: {self._empty} pages in a row are empty")
         self._ahead = self._pages_left(request, page)
         self._at_once = max(1, min(_AT_ONCE, _ROWS_AT_ONCE // max(1, len(page.rows))))
         return new

@@ -112,7 +112,7 @@ def server(url: str, *, secrets: Sequence[Secret] = (), allow_insecure: bool = F
     except ValueError:  # urlsplit refuses an address, .port a port
         readable = False
     if not readable:
-        raise errors.ConfigurationError("The server address cannot be read as one: check its host and port.")
+        raise errors.ConfigurationError("The server address is not a valid address: check its host and port.")
     if any(secret.is_in(url) for secret in secrets):
         raise errors.ConfigurationError("The server address contains the API key, which belongs only in the key.")
     if "@" in parts.netloc or parts.query or parts.fragment:

@@ -270,7 +270,7 @@ RULES: Final = (
         source=f"{_ACCOUNTING}/quickbooksonline/faq-quickbooks-online.md"),
     _us("commerce whole", ("FetchError", "PrerequisiteNotMet", "PermissionsError"), platforms=COMMERCE_WHOLE,
         data_types=("commerce-transactions",), unseen=True,
-        cause="Transactions can be read only where all commerce data types are enabled.",
+        cause="Transactions can only be read if all commerce data types are enabled.",
         action="Enable and refresh all commerce data types of the connection, then this one.",
         source=f"{_COMMERCE}/stripe/commerce-stripe-setup.md"),
     _relink("bigcommerce scopes", _ENDED, platforms=BIGCOMMERCE, data_types=("commerce-*",), text=_RIGHTS,

@@ -295,7 +295,7 @@ class PlanningMethods(Asking):
         """
         question = question_of(purpose, period_end, months, sources, max_age, max_skew)
         reading = _read_for(self.context, question, select([company_id]))
-        snapshots = yield from ask(reading, "It could not be looked at whether it is ready", company_id)
+        snapshots = yield from ask(reading, "Its data could not be checked", company_id)
         return Readiness(snapshots[0], question, self.context.now)
 
     ready, ready_async = both(_ready)

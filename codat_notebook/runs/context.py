@@ -194,8 +194,8 @@ class RunContext:
             last = self.governor.reasons.get((event.company_id or "").lower(), "")
             why = event.reason if last in event.reason else f"{last}; {event.reason}"
             error = NoResponseError(f"{why}, for {event.waited + event.seconds:.0f} s and more ({event.call})")
-            error.action = "Nothing to do yet: it is tried again until the call's time is over."
-            self.report(error, "Codat has not given what was asked for", Subject(company_id=event.company_id))
+            error.action = "Nothing to do yet: it is tried again until the call times out."
+            self.report(error, "Codat has not answered this request", Subject(company_id=event.company_id))
 
     def told(self, event: CodatEvent) -> None:
         """Take in a webhook event, on the engine's thread: who waits for what it tells looks, and nobody else. What

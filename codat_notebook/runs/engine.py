@@ -116,7 +116,7 @@ class Engine:
         if self.on_thread:
             coroutine.close()
             raise RuntimeError(
-                "A blocking call was made on the engine's own thread, where it would wait for itself for ever. "
+                "A blocking call was made on the engine's own thread, where it would wait for itself and never end. "
                 "Use the method's async form, or call it from another thread."
             )
         future = self.submit(coroutine)

@@ -272,7 +272,7 @@ def _trouble(company: CompanyRun, error: CodatLendingError) -> None:
     """A look failed: end the company's part, or look again after a pause, in sight."""
     if error.status_code in ACCOUNT:
         raise error
-    what = f"The operations of {company.name} could not be looked at"
+    what = f"The operations of {company.name} could not be read"
     record = company.context.report(error, what, company.subject())
     if error.status_code in ITS_OWN:
         company.refuse(record)

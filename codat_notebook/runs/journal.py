@@ -280,7 +280,7 @@ class Start:
         with opened(Path(journal), "read", "It was left as it is.") as store:
             store.check()
             if not store.about():
-                raise JournalError(f"The journal {journal} is empty: nothing was begun in it.")
+                raise JournalError(f"The journal {journal} is empty: no run was started in it.")
             return _continued(store, context)
 
     @classmethod
@@ -463,7 +463,7 @@ def _rows(store: Store, table: str, bad: list[str]) -> Iterator[tuple[Any, ...]]
 def _damaged(store: Store, bad: list[str]) -> JournalDamagedError:
     more = f" and {len(bad) - 3:,} more" if len(bad) > 3 else ""
     return JournalDamagedError(
-        f"The journal {store.path} is damaged. Not as it was written: {'; '.join(bad[:3])}{more}. {DAMAGED}"
+        f"The journal {store.path} is damaged. Changed since it was written: {'; '.join(bad[:3])}{more}. {DAMAGED}"
     )
 
 

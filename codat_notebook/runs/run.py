@@ -112,7 +112,7 @@ class RefreshRun:
         except CodatLendingError as error:
             await self._give_up(error)
         except Exception as error:
-            self._context.report(error, "The refresh was ended by an error of codat_notebook itself")
+            self._context.report(error, "The refresh ended because of an error in codat_notebook")
             self._finish("failed", str(error))
             raise
         finally:

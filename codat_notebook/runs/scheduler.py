@@ -330,8 +330,8 @@ class Scheduler:
         except CodatLendingError as error:
             self._fatal = self._fatal or error
         except Exception as error:  # noqa: BLE001 - it is told with its traceback, and the other companies go on
-            logger.exception("The refresh of %s was ended by an error of codat_notebook itself", company.company_id)
-            what = f"The refresh of {company.name} was ended by an error of codat_notebook itself"
+            logger.exception("The refresh of %s ended because of an error in codat_notebook", company.company_id)
+            what = f"The refresh of {company.name} ended because of an error in codat_notebook"
             company.refuse(self.context.report(error, what, company.subject()))
             self._leave(company)
 

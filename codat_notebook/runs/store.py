@@ -311,7 +311,7 @@ def is_there(path: Path, form: Format = JOURNAL) -> bool:
         return False
     except ValueError as error:  # a NUL inside, or what the file system cannot encode
         raise JournalUnwritableError(
-            f"The {form.noun}'s name {str(path)!r} is no file's. Choose another name."
+            f"The {form.noun}'s name {str(path)!r} cannot be that of a file. Choose another name."
         ) from error
     except OSError as error:
         raise _unwritable(path, error, form.noun) from error
@@ -320,7 +320,7 @@ def is_there(path: Path, form: Format = JOURNAL) -> bool:
         raise NotAJournalError(told)
     if head and (version := int.from_bytes(head[60:64], "big")) not in form.versions:
         raise JournalVersionError(
-            f"The {form.noun} {path} is of version {version}, this codat_notebook reads the versions "
+            f"The {form.noun} {path} has version {version}; this codat_notebook reads versions "
             f"{', '.join(map(str, form.versions))}. It was left as it is: finish it with the version that began it, "
             "or begin another one."
         )

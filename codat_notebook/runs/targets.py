@@ -99,7 +99,7 @@ def read_targets(
     if not isinstance(what, Mapping) and not hasattr(what, "columns"):
         raise ValueError(f"A refresh takes a company's id, a mapping or a DataFrame, not {type(what).__name__}.")
     if data_types or connection_id is not None:
-        raise ValueError("A plan names its data types and connections itself: give nothing beside it.")
+        raise ValueError("A plan already names its data types and connections: give no others beside it.")
     if isinstance(what, Mapping):
         return _of_mapping(what)
     lines = plan_lines(what, "company_id", "data_type")

@@ -262,7 +262,7 @@ class CompanyWatch:
         if isinstance(error, CodatLendingError) and error.retry_at is not None:
             self._context.governor.hold_until(error.retry_at)
         if self.problem is None:
-            what = "The company could not be looked at"
+            what = "The company could not be read"
             self.problem = self._context.report(error, what, Subject(company_id=self.company_id)).why
         self._throttle.ring()
 

@@ -44,7 +44,7 @@ def test_a_plan_with_nothing_to_queue_is_a_run_of_nothing() -> None:
         (("c1",), "at least one data type"),
         (({"c1": []},), "No data type is named for the company c1"),
         (({},), "names no company"),
-        (({"c1": ["bills"]}, ("items",)), "nothing beside it"),
+        (({"c1": ["bills"]}, ("items",)), "no others beside it"),
         ((pd.DataFrame({"company_id": ["c1"]}),), "lacks the column 'data_type'"),
         ((pd.DataFrame({"company_id": [None], "data_type": ["bills"]}),), "lacks its company_id"),
         ((7,), "not int"),
