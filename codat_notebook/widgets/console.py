@@ -96,14 +96,14 @@ def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
     run = _box(ipywidgets.VBox, [parts.bar, parts.progress, parts.notice], "codat-run")
     work = _box(ipywidgets.HBox, [parts.data_types, run], "codat-work")
     contents["runs"] = _box(ipywidgets.VBox, [parts.runs, parts.opened], "codat-runs-and-one")
-    below = {"companies": [parts.notice]}  # where there is no run
+    below = {"companies": [parts.notice], "runs": [parts.notice]}  # where no company is, in whose run it is told
     panels = [
         _box(ipywidgets.VBox, [part, *below.get(name, [])], f"codat-panel-{name}")
         for name, part in contents.items()
         if name != "plan"
     ]
     # Last, for a run in it has tabs and panels of its own.
-    plan = _box(ipywidgets.VBox, [parts.plan, parts.plan_rows, parts.plan_run], "codat-panel-plan")
+    plan = _box(ipywidgets.VBox, [parts.plan, parts.plan_rows, parts.plan_run, parts.notice], "codat-panel-plan")
     return [parts.header, parts.connect, pick, work, parts.tabs, *panels, plan]
 
 

@@ -115,7 +115,7 @@ def test_a_hostile_run_in_the_address_is_text(
     command, codat = live
     page.goto(f"{address(command)}/?run={name}")
     console = page.locator(".codat-console").first
-    expect(console.locator(".codat-notice")).to_contain_text("There is no run")
+    expect(console.locator(".codat-notice").locator("visible=true")).to_contain_text("There is no run")
     expect(console.locator(".codat-runs .ct-empty")).to_contain_text("Nothing was refreshed yet.")
     assert page.evaluate("document.body.dataset.hurt") is None
     assert page.locator("img[src=x]").count() == 0

@@ -74,7 +74,7 @@ def test_commands_take_their_part(sandbox: Sandbox, command: Run, capsys: pytest
         assert main([*words, "--sandbox", "--per-minute", "300", "--concurrent", "3"]) in (0, 8)
     for ways in ((), ("key",)):  # of the app each visitor's session
         how = {"read_only": False, "per_minute": 300, "concurrent": 3}
-        [cell] = _notebook(sandbox=True, ways=ways, memory=None, **how)["cells"]
+        [cell] = _notebook(sandbox=True, ways=ways, memory=None, journals=None, **how)["cells"]
         assert "read_only=False, per_minute=300, concurrent=3" in cell["source"]
     for option in ("--per-minute", "--concurrent"):
         assert command("refresh", company, "bills", option, "0").code == 2

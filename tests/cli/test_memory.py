@@ -45,7 +45,9 @@ def test_live_wants_to_know_whether_to_remember(
     assert "--memory FILE, or that nothing is kept, --no-memory" in capsys.readouterr().err
     for options in ([], ["--live", "--connect-form"]):
         assert main(["app", "--no-browser", "--memory", str(tmp_path / "m"), *options]) == 2
-    source = _notebook(sandbox=False, ways=(), read_only=True, memory=tmp_path / "it's\n.sqlite")["cells"][0]["source"]
+    source = _notebook(sandbox=False, ways=(), read_only=True, memory=tmp_path / "it's\n.sqlite", journals=None)[
+        "cells"
+    ][0]["source"]
     compile(source, "cell", "exec")
     assert f"memory={str(tmp_path / 'it')!r}"[:-1] in source.replace('"', "'")
 
