@@ -138,7 +138,10 @@ function render({ model, el, time }) {
   }
   body.addEventListener("mouseover", (event) => tellOf(event.target.closest("td")));
   body.addEventListener("mouseleave", () => tellOf(document.activeElement?.closest?.("td") && body.contains(document.activeElement) ? document.activeElement : null));
-  body.addEventListener("focusin", (event) => { at = placeOf(event.target.closest("td")); mark(); tellOf(cellAt(at)); });
+  body.addEventListener("focusin", (event) => {
+    const td = event.target.closest("td"); // else the button of a row
+    if (td) { at = placeOf(td); mark(); tellOf(td); }
+  });
   body.addEventListener("focusout", () => tellOf(null));
   body.addEventListener("click", (event) => {
     if (event.target.closest("button")) open([...body.children].indexOf(event.target.closest("tr")));
@@ -146,6 +149,7 @@ function render({ model, el, time }) {
   });
   const open = (r) => { if (state.opens) model.send({ type: "open", key: state.rows[r].key }); };
   onKey(body, (event) => {
+    if (!event.target.closest("td")) return;
     const [r, c] = at;
     const to = { ArrowUp: [r - 1, c], ArrowDown: [r + 1, c], ArrowLeft: [r, c - 1], ArrowRight: [r, c + 1], Home: [r, 0], End: [r, state.columns.length - 1] }[event.key];
     if (event.key === "Enter") open(r);
