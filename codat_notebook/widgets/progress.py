@@ -187,8 +187,7 @@ def waiting_row(
     key: str, data_type: str, platform: str, state: str, note: str | None = None, due: datetime | None = None
 ) -> ProgressRow:
     """One row of a :class:`Progress`: a row of a run, of this state, that has no operation (yet); ``note`` says why.
-    One that is queued again at a later time says when that is ``due``.
-    """
+    One that is queued again at a later time says when that is ``due``."""
     row: dict[str, Any] = {"key": key, "type": data_type, "platform": platform, "note": note}
     row["name"], (words, row["tone"], row["kind"], row["symbol"]) = plain_name(data_type), STATES[state]
     row["text"] = f"Retries at {minute(due)}" if due else words[0].upper() + words[1:]
@@ -478,10 +477,7 @@ def _not_watching(checked: datetime | None) -> str:
 
 
 def _beside_text(others: Sequence[PullOperation], watch: CompanyWatch) -> str:
-    """Who started what is no run of this page's cannot be known; that it was not this session can.
-
-    It is said so that nobody refreshes it again.
-    """
+    """What is no run of this page's: told so that nobody refreshes it again. Who started it cannot be known."""
     elsewhere = sum(not watch.is_ours(each) for each in others)
     since = min((each.requested for each in others if each.requested), default="")
     began = f" at {iso(since)}" if since else ""

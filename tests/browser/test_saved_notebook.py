@@ -19,7 +19,7 @@ from .test_console import SETUP, SLOWLY, pick, refresh, tick
 
 TABLE = "from codat_notebook.widgets import FrameTable\nFrameTable(session.companies(), title='Companies')"
 #: Bytes: the console of a company with its history, and everything that draws it.
-MOST = 200_000
+MOST = 225_000
 
 
 def test_a_saved_console_is_small_and_drawn_again_without_its_kernel(open_notebook: Callable[..., Notebook]) -> None:
