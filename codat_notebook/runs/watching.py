@@ -153,11 +153,14 @@ class CompanyWatch:
             return max(min(max(RUNNING[0], quiet * SLOWING), RUNNING[1]), share)
         return max(IDLE if quiet < LATER else IDLE_LATER, share)
 
-    async def read(self) -> CompanyStatus:
+    async def read(self, *, after_now: bool = False) -> CompanyStatus:
         """Read everything anew: the company with its connections, the data status, the newest operations.
 
-        Whoever asks meanwhile gets the same answer. Raises the client's typed errors.
+        Whoever asks meanwhile gets the same answer, unless it is to be begun ``after_now``. Raises the client's typed
+        errors.
         """
+        if after_now and self._reading is not None:
+            await asyncio.wait([self._reading])
         if self._reading is None or self._reading.done():
             self._reading = asyncio.get_running_loop().create_task(self._read())
         return await asyncio.shield(self._reading)

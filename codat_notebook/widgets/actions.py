@@ -215,7 +215,7 @@ class Actions:
         self._state.loading = True
         self._renderer.draw("company", at_once=True)
         try:
-            await watch.read()
+            await watch.read(after_now=True)  # what was begun before the click does not know what came since
         finally:
             self._state.loading = False
             self.draw()

@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets
 import pandas as pd
-from ipywidgets.embed import embed_data
+from ipywidgets.embed import dependency_state, embed_data
 from playwright.sync_api import Page, expect
 
 from codat_notebook.runs.engine import engine
@@ -68,7 +68,8 @@ def test_the_site_draws_saved_widgets_by_itself(page: Page, tmp_path: Path) -> N
     """What the documentation shows of an executed notebook: boxes and parts, with neither a kernel nor a network."""
     table = FrameTable(pd.DataFrame({"name": ["Toft Stores UK"]}))
     engine().settle()
-    shown = embed_data(ipywidgets.VBox([ipywidgets.Label("Above"), table]), drop_defaults=False)
+    box = ipywidgets.VBox([ipywidgets.Label("Above"), table])
+    shown = embed_data(box, drop_defaults=False, state=dependency_state(box, drop_defaults=False))
     scripts = [("state", shown["manager_state"]), *(("view", view) for view in shown["view_specs"])]
     lines = [
         f"<script type='application/vnd.jupyter.widget-{kind}+json'>{json.dumps(data)}</script>"

@@ -201,7 +201,8 @@ def test_a_page_that_is_read_only_plans_and_starts_nothing(session: Session) -> 
 
 
 def test_a_run_gets_a_journal_where_a_folder_is_known(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A file of its own; a folder that is gone is told, and nothing is queued."""
+    """A file of its own, in a folder that is made; one that cannot be is told, and nothing is queued."""
+    (tmp_path / "runs").write_text("taken")
     with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session:
         bench = ConsoleBench(session, console(session, journals=tmp_path / "runs"))
         state = planned(bench, "redfern lighting")
@@ -209,7 +210,7 @@ def test_a_run_gets_a_journal_where_a_folder_is_known(sandbox: Sandbox, tmp_path
         bench.until("codat-notice", lambda s: s["items"])
         assert bench.parts["codat-notice"].state["items"][0]["what"] == "The refresh could not be started"
         assert not session.runs
-        (tmp_path / "runs").mkdir()
+        (tmp_path / "runs").unlink()
         click(bench, 3, type="run", digest=state["digest"])
         state = bench.until("codat-plan", lambda s: s["running"])
         (file,) = (tmp_path / "runs").glob("*.sqlite")
