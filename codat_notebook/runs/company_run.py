@@ -25,7 +25,7 @@ from codat_notebook.runs import polling
 from codat_notebook.runs.cells import at_machine
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.records import ErrorRecord, Subject, from_operation, log_error
-from codat_notebook.runs.rows import STATES, Latest, Row
+from codat_notebook.runs.rows import STATES, Latest, Row, phase_of
 from codat_notebook.runs.targets import Skipped, Target
 from codat_notebook.utils import RetryConfig
 
@@ -357,19 +357,13 @@ def end_of(companies: Sequence[CompanyRun], *, cancelled: bool = False) -> tuple
     return "done", next((each.note or unqueued for each in companies if each.phase == "stopped"), None)
 
 
-def _phase(company: CompanyRun, counts: Mapping[str, int]) -> str:
-    """What failed is not done."""
-    failures = company.phase == "done" and (counts.get("failed") or counts.get("refused"))
-    return "with failures" if failures else company.phase
-
-
 def summary_of(companies: Sequence[CompanyRun], skipped: Iterable[Skipped]) -> "pd.DataFrame":
     """The frame ``run.summary``."""
     left_out = Counter(line.company_id for line in skipped)
     counted = [Counter(row.state for row in company.rows) for company in companies]
     columns: dict[str, list[object]] = {
         "company": [company.name for company in companies],
-        "phase": [_phase(*pair) for pair in zip(companies, counted, strict=True)],
+        "phase": [phase_of(each.phase, counts) for each, counts in zip(companies, counted, strict=True)],
         "operations": [counts.total() for counts in counted],
         "skipped": [left_out[company.company_id] for company in companies],
         "platforms": [", ".join(sorted({*each.platforms.values()})) if each.facts else None for each in companies],

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from codat_notebook import frames
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.vocabulary import DatasetStatus
-from codat_notebook.runs.rows import Row, ended
+from codat_notebook.runs.rows import Row, ended, failures
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.store import JournalError, NotAJournalError, is_there, opened
 from codat_notebook.words import count
@@ -66,11 +66,6 @@ class KeptRun:
         more = {LEFT: "open it to continue", HELD: "somebody stopped it; open it to resume it"}
         texts = [f"{left:,} to be queued" if left and self.unfinished else "", more.get(self.state, "")]
         return self.problem or (f"worked on by {self.user}" if self.user else "; ".join(filter(None, texts)))
-
-
-def failures(counts: Mapping[str, int]) -> int:
-    """How many of so many rows in each state ended in failure."""
-    return counts.get("failed", 0) + counts.get("refused", 0)
 
 
 class _Mark(NamedTuple):

@@ -223,6 +223,16 @@ def ended(counted: Mapping[str, int]) -> int:
     return sum(number for state, number in counted.items() if state not in OPEN_STATES)
 
 
+def failures(counted: Mapping[str, int]) -> int:
+    """How many of so many rows in each state ended in failure: a run or a company that has some is not simply done."""
+    return counted.get("failed", 0) + counted.get("refused", 0)
+
+
+def phase_of(phase: str, counted: Mapping[str, int]) -> str:
+    """A phase as it is told: what has failed is not ``done``."""
+    return "with failures" if phase == "done" and failures(counted) else phase
+
+
 def remedies_of(rows: Iterable[Row]) -> pd.DataFrame:
     """What to do, the remedy that most companies need first: what one rule diagnoses shares one."""
     groups: dict[str, list[ErrorRecord]] = {}

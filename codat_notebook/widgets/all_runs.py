@@ -1,4 +1,4 @@
-"""All runs of a session, and those of a folder of journals: listed, opened in place of the list, gone on with.
+"""All runs of a session, and those of a folder of journals: listed, opened in place of the list, resumed.
 
 While somebody looks at the list it is read again every two seconds, from disk and memory alone. A run that is opened is
 as it was left until somebody resumes it. The one that a page's address names is taken up by itself where its page was
@@ -107,7 +107,7 @@ class AllRuns:
         return runs_frame(mine, ours, self._session.context.names), len(kept) - len(ours)
 
     def _is_left(self, run: RefreshRun) -> bool:
-        """Whether a run has let go of its journal, which another process may have gone on with."""
+        """Whether a run has let go of its journal, which another process may have resumed since."""
         folder, journal = self._state.folder, run.journal
         return bool(folder and journal and run.done and journal.resolve().parent == folder.path.resolve())
 

@@ -96,15 +96,14 @@ def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
     run = _box(ipywidgets.VBox, [parts.bar, parts.progress, parts.notice], "codat-run")
     work = _box(ipywidgets.HBox, [parts.data_types, run], "codat-work")
     contents["runs"] = _box(ipywidgets.VBox, [parts.runs, parts.opened], "codat-runs-and-one")
-    below = {"companies": [parts.notice], "runs": [parts.notice]}  # where no company is, in whose run it is told
+    # Where no company is, in whose run it is told.
+    below: dict[str, list[ipywidgets.Widget]] = {
+        "companies": [parts.notice], "runs": [parts.notice], "plan": [parts.plan_rows, parts.notice],
+    }  # fmt: skip
     panels = [
-        _box(ipywidgets.VBox, [part, *below.get(name, [])], f"codat-panel-{name}")
-        for name, part in contents.items()
-        if name != "plan"
+        _box(ipywidgets.VBox, [part, *below.get(name, ())], f"codat-panel-{name}") for name, part in contents.items()
     ]
-    # Last, for a run in it has tabs and panels of its own.
-    plan = _box(ipywidgets.VBox, [parts.plan, parts.plan_rows, parts.plan_run, parts.notice], "codat-panel-plan")
-    return [parts.header, parts.connect, pick, work, parts.tabs, *panels, plan]
+    return [parts.header, parts.connect, pick, work, parts.tabs, *panels]
 
 
 class ConsoleRegistry:
@@ -170,15 +169,14 @@ def console(
     ----------
     session : what it acts for. Without one it asks how to connect, and ``session`` of the console is what came of it.
     company : the company that it opens, by its id or its whole name; by default it begins with all of them.
-    journals : a folder. What is refreshed here is written down in a journal there, and *Runs* lists all of them beside
-        the session's own: those of other notebooks, too. One that was interrupted is resumed by a click.
-    run : the name of one of these journals: it is opened, and gone on with where it was interrupted.
+    journals : a folder. Each run that is started here keeps a journal there, and *Runs* lists them beside the session's
+        own runs: those of other notebooks, too. A click resumes one that was interrupted.
+    run : the name of one of these journals: it is opened, and resumed if it was interrupted.
     ways : how its reader may connect: any of ``"sandbox"``, ``"environment"`` (with the key of the environment) and
         ``"key"`` (with one that is typed). Empty: there is no form, and the console stays with ``session``, whatever
         a browser sends. For pages that others use.
     read_only : every session that the form opens refuses what queues. ``session`` itself is as it was made.
     per_minute, concurrent : the limits of the sessions that the form opens, as in ``connect``.
-    journals : a folder in which each run of a plan gets a journal, as of ``session.refresh``.
 
     Examples
     --------

@@ -106,8 +106,6 @@ class Parts:
             None, empty="Nothing of these companies is to be refreshed.", noun="data type", columns=PLAN_COLUMNS,
             key="cell", sort=None, ticks=can_be_ticked, _dom_classes=("codat-plan-rows",), **same,
         )  # fmt: skip
-        #: Holds the run that came of the plan.
-        self.plan_run = ipywidgets.VBox(layout=same["layout"], _dom_classes=("codat-plan-run",))
         self.operations = FrameTable(
             None, empty="Pick a company to see its pull operations.", noun="operation", columns=OPERATION_COLUMNS,
             filters=OPERATION_FILTERS, _dom_classes=("codat-operations",), **same,

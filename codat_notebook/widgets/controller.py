@@ -81,8 +81,8 @@ class Controller:
             partial(self.renderer.draw, "company", "tabs", at_once=True),
         )  # fmt: skip
         self.plans = Plans(
-            session, self.boundary, self.companies, parts.plan, parts.plan_rows, parts.plan_run, self._turn,
-            self._open, opening.folder,
+            session, self.state, self.boundary, self.companies, parts.plan, parts.plan_rows, self._turn, self._open,
+            self.runs.show,
         )  # fmt: skip
         self._asked = opening
         browsed = partial(DetailsPresenter, session, self.boundary)

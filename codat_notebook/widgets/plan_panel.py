@@ -42,8 +42,8 @@ class PlanState(TypedDict):
     """The panel: ``empty`` stands in place of a plan, ``busy`` beside one.
 
     ``lines`` and ``skipped`` say what it comes to, ``folded`` whether the rows that are skipped are shown; ``queued``
-    rows would be queued, known again by their ``digest``. ``changed``: it is not the one that was clicked. ``running``
-    says of the run that came of it how it is kept.
+    rows would be queued, known again by their ``digest``. ``changed``: it is not the one that was clicked. ``keep``
+    says what the run needs to be carried on.
     """
 
     empty: str
@@ -60,7 +60,7 @@ class PlanState(TypedDict):
     queued: int
     digest: str
     changed: bool
-    running: str
+    keep: str
     seq: int
 
 
@@ -105,13 +105,13 @@ def no_plan(empty: str = NO_PLAN, seq: int = 0) -> PlanState:
     return {
         "empty": empty, "busy": "", "live": False, "read_only": False, "sets": [], "types": [], "scopes": [],
         "scope": USUAL, "lines": [], "skipped": "", "folded": True, "queued": 0, "digest": "", "changed": False,
-        "running": "", "seq": seq,
+        "keep": "", "seq": seq,
     }  # fmt: skip
 
 
 def plan_state(
     plan: PlanFrame, offered: Counter[str], types: Iterable[str], scope: str, *, live: bool, read_only: bool,
-    folded: bool = True, changed: bool = False, busy: str = "", running: str = "", seq: int = 0,
+    folded: bool = True, changed: bool = False, busy: str = "", keep: str = "", seq: int = 0,
 ) -> PlanState:  # fmt: skip
     """The state of a :class:`PlanPanel`. ``offered``: data type -> of how many companies it can be had."""
     lines, skipped = plan.sentences()
@@ -125,7 +125,7 @@ def plan_state(
         "empty": "", "busy": busy, "live": live, "read_only": read_only, "sets": report_sets(offered),
         "types": [facet], "scopes": [list(each) for each in SCOPES.items()], "scope": scope, "lines": lines,
         "skipped": skipped, "folded": folded, "queued": queued, "digest": digest(plan), "changed": changed,
-        "running": running, "seq": seq,
+        "keep": keep, "seq": seq,
     }  # fmt: skip
 
 

@@ -1,24 +1,21 @@
-"""What becomes of the companies that a reader has selected: a plan, and the run that it starts."""
+"""What becomes of the companies that a reader has selected: a plan, which can be run."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
-import ipywidgets
 import pandas as pd
 
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.plan_view import PlanFrame, plan_frame
 from codat_notebook.planning.selection import select
-from codat_notebook.runs.folder import RunFolder
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.session import Session
 from codat_notebook.tables import exports
 from codat_notebook.tables.column import Row
 from codat_notebook.widgets.all_companies import AllCompanies
+from codat_notebook.widgets.console_state import ConsoleState, keep_open
 from codat_notebook.widgets.notice import ErrorBoundary
-from codat_notebook.widgets.part import close_all
 from codat_notebook.widgets.plan_panel import (
     SCOPES,
     USUAL,
@@ -34,42 +31,40 @@ from codat_notebook.widgets.plan_panel import (
     plan_state,
     table_rows,
 )
-from codat_notebook.widgets.run_overview import live_view
 from codat_notebook.widgets.table import ExportAs, FacetValues, FrameTable, StopExport
-from codat_notebook.words import count, iso
+from codat_notebook.words import count
 
-_UNKEPT = "It is kept nowhere: if this page ends, Codat carries on with what is queued, and the rest stays undone."
 _UNSTARTED = "The refresh could not be started"
 
 
 class Plans:
-    """The plan of one console, and its run on screen. All methods are for the engine thread.
+    """The plan of one console. All methods are for the engine thread.
 
-    ``turn`` is called with the name of the tab to show, ``pick`` with the id of a company that was clicked. Runs get a
-    journal in the ``folder``, where one is given.
+    ``turn`` is called with the name of the tab to show, ``pick`` with the id of a company that was clicked, ``show``
+    with a run that came of a plan.
     """
 
     def __init__(
-        self, session: Session, boundary: ErrorBoundary, companies: AllCompanies, part: PlanPanel, rows: FrameTable,
-        box: ipywidgets.Box, turn: Callable[[str], object], pick: Callable[[str], object],
-        folder: RunFolder | None = None,
+        self, session: Session, state: ConsoleState, boundary: ErrorBoundary, companies: AllCompanies, part: PlanPanel,
+        rows: FrameTable, turn: Callable[[str], object], pick: Callable[[str], object],
+        show: Callable[[RefreshRun], object],
     ) -> None:  # fmt: skip
         self._session = session
+        self._state = state
         self._boundary = boundary
         self._companies = companies
         self._part = part
         self._rows = rows
-        self._box = box
         self._turn = turn
         self._pick = pick
-        self._folder = folder
+        self._show = show
         self._ids: list[str] = []
         self._types: tuple[str, ...] = ()
         self._scope = USUAL
         self._without: set[tuple[str, str, str]] = set()
         self._folded = True
         self._changed = False
-        self._busy = self._running = ""
+        self._busy = ""
         self._shown: pd.DataFrame | None = None
         self._plan: PlanFrame | None = None
         self._seq = self._draws = 0
@@ -78,8 +73,10 @@ class Plans:
     def start(self) -> None:
         """Listen to the tables."""
         self._rows.what = "refresh plan"
-        self._rows.on_row, self._rows.on_tick = self._on_row, self._on_tick
-        self._companies.on_plan, self._companies.on_progress = self.open, self._tell
+        self._rows.on_row = self._on_row
+        self._rows.on_tick = self._on_tick
+        self._companies.on_plan = self.open
+        self._companies.on_progress = self._tell
         self._close()
 
     def stop(self) -> None:
@@ -115,17 +112,18 @@ class Plans:
             case LeavePlan():
                 self._close()
                 self._turn("companies")
-            case RunShown(digest=shown) if not (self._busy or self._running or self._session.read_only):
+            case RunShown(digest=shown) if not (self._busy or self._session.read_only):
                 self._busy = "Looking whether this still holds…"
                 self._boundary.spawn(_UNSTARTED, self._start, shown)
         self._redraw()
 
     def _close(self) -> None:
-        """No plan, and no run on screen."""
-        self._ids, self._plan, self._shown, self._without = [], None, None, set()
-        self._folded, self._changed, self._running = True, False, ""
-        close_all(self._box.children)
-        self._box.children = ()
+        """No plan."""
+        self._ids = []
+        self._plan = self._shown = None
+        self._without = set()
+        self._folded = True
+        self._changed = False
         self._rows.update(None)
         self._tell()
 
@@ -170,7 +168,7 @@ class Plans:
         state = await in_worker(lambda: plan_state(
             plan, offered, self._types, self._scope, live=not self._session.is_sandbox,
             read_only=self._session.read_only, folded=self._folded, changed=self._changed, busy=self._busy,
-            running=self._running, seq=self._seq,
+            keep=keep_open(self._state) or "", seq=self._seq,
         ))  # fmt: skip
         rows = await in_worker(table_rows, plan, self._folded)
         if mine != self._draws:
@@ -180,27 +178,21 @@ class Plans:
         self._rows.update(rows)
         self._rows.ticked = rows.loc[rows["action"] == "queue", "cell"]
 
-    # The run.
-
     async def _start(self, shown: str) -> None:
         """Run the plan if it is still the one that was ``shown``; else show what it is now."""
+        now, folder = self._session.context.now, self._state.folder
         try:
             await self._companies.look(self._ids)
             plan = await self._session.context.engine.in_worker(self._planned)
             self._changed = digest(plan) != shown
             if not self._changed and (plan["action"] == "queue").any():
-                journal = self._folder.new(self._session.context.now) if self._folder is not None else None
-                self._follow(await self._session.refresh_async(plan, journal=journal), plan, journal)
+                run = await self._session.refresh_async(plan, journal=folder.new(now) if folder is not None else None)
+                self._close()
+                if self._state.company is None:  # else the reader went on to a company; it is among the runs
+                    self._show(run)
         finally:
             self._busy = ""
             self._redraw()
-
-    def _follow(self, run: RefreshRun, plan: PlanFrame, journal: Path | None) -> None:
-        """Put the run on screen, in the place of the plan's rows."""
-        what = plan.sentences()[0][0].partition(":")[0].replace("Would refresh", "Refreshes")
-        kept = f"Kept in {journal.name}, from which it can be resumed." if journal else _UNKEPT
-        self._running = f"{what}, begun at {iso(self._session.context.now.isoformat())}. {kept}"
-        self._box.children = (live_view(run),)
 
     def _save(self, message: ExportAs | StopExport) -> None:
         """The plan as the file that ``codat-notebook refresh --plan`` takes."""

@@ -16,8 +16,7 @@ import ipywidgets
 
 from codat_notebook.models.status import FAILURES, plain_status
 from codat_notebook.runs.engine import Throttle, engine, pace
-from codat_notebook.runs.folder import failures
-from codat_notebook.runs.rows import OPEN_STATES, STATES, rule_of
+from codat_notebook.runs.rows import OPEN_STATES, STATES, failures, phase_of, rule_of
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.exports import to_tsv
@@ -133,7 +132,7 @@ def overview_state(
     """The state of a :class:`RunOverview`: how a run stands, and what can be done."""
     phase, counts, numbers = run.phase, run.counts, run.progress
     phase = "paused" if run.paused and phase == "queueing" else phase
-    phase = "with failures" if failures(counts) and phase == "done" else phase
+    phase = phase_of(phase, counts)
     words, tone = _PHASES[phase]
     certain = numbers.ended >= FEW and numbers.share >= 0.05
     end = numbers.expected_end if certain and phase not in _OVER else None

@@ -85,7 +85,7 @@ def plans() -> States:
         "read only": make(read_only=True, folded=False),
         "changed": make(live=True, changed=True),
         "busy": make(busy="Looking whether this still holds…"),
-        "running": make(running="Refreshes 55 data types of 18 companies, begun at 2026-11-23T13:58:07Z."),
+        "to be kept open": make(live=True, keep="Keep this page open: closed, it queues and watches no more."),
         "empty": plan_panel.no_plan(),
         "before the first state": {},
     }

@@ -57,14 +57,13 @@ def test_a_selection_becomes_a_plan_and_a_run(open_notebook: Callable[..., Noteb
     expect(rows.locator("tbody")).to_contain_text("left out")
     notebook.shot("plans-financials", console)
     refresh.click()
-    view = console.locator(".codat-plan-run")
+    view = console.locator(".codat-opened")
     expect(view.locator(".codat-run-overview .c-pill").first).to_have_text(
         re.compile("^(Done|Ended with failures)$"), timeout=SLOWLY
     )
     expect(view.locator(".figures")).to_contain_text(f"{before - 1} of {before - 1} operations ended")
     notebook.shot("plans-run", console)
-    panel.get_by_role("button", name="Close").click()
-    console.get_by_role("tab", name="Freshness").click()
+    console.get_by_role("tab", name="Freshness").first.click()
     heatmap = console.locator(".codat-panel-freshness .codat-heatmap")
     expect(heatmap.locator(".k-title")).to_have_text(re.compile("^[1-9] companies: .* out of date"), timeout=SLOWLY)
     notebook.shot("plans-freshness", console)
@@ -100,6 +99,15 @@ class Hand:
                 return
             self.page.keyboard.press("Tab")
         raise AssertionError(f"The Tab key does not lead to {target}.")
+
+    def turn(self, tab: Locator, key: str, times: int) -> None:
+        """Go to a tab: by a click, or from the one that is open by an arrow, so many times."""
+        if self.mouse:
+            self.act(tab)
+            return
+        self.reach(tab.locator("..").locator("[aria-selected='true']"))
+        for _ in range(times):
+            self.page.keyboard.press(key)
 
     def write(self, target: Locator, text: str) -> None:
         """Type a text into a field."""
@@ -175,11 +183,11 @@ def test_an_analysts_morning(morning: tuple[Hand, Sandbox, bool], shoot: Callabl
     many = int(refresh.inner_text().split()[1])
     hand.act(refresh)
     codat.clock.speed = 240.0
-    view = console.locator(".codat-plan-run")
+    view = console.locator(".codat-opened")
     expect(view.locator(".figures")).to_contain_text(f"{many} of {many} operations ended", timeout=2 * SLOWLY)
     assert serious(page) == []
     shoot(console, f"morning-{by}-run")
-    hand.act(panel.get_by_role("button", name="Close"))
+    hand.turn(console.get_by_role("tab", name="Companies").first, "ArrowLeft", 3)
     hand.act(table.locator("tbody tr[tabindex='0']"))
     expect(console.locator(".codat-data-types").get_by_role("checkbox").first).to_be_attached(timeout=SLOWLY)
     assert hand.clicks == (9 if hand.mouse else 0)

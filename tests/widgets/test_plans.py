@@ -12,6 +12,7 @@ import pytest
 
 from codat_notebook.cli.plan_file import read_plan
 from codat_notebook.models.shared import Security
+from codat_notebook.runs.run import RefreshRun
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.widgets.console import console
@@ -46,6 +47,13 @@ def planned(bench: ConsoleBench, search: str = "") -> dict[str, Any]:
 def rows(bench: ConsoleBench, state: dict[str, Any]) -> dict[str, Any]:
     """The table below the panel, once it has the rows of this state."""
     return bench.until("codat-plan-rows", lambda s: s["ticked"][0] == state["queued"] and s["rows"])
+
+
+def opened(bench: ConsoleBench) -> RefreshRun:
+    """The run that came of the plan, once it is open among the runs."""
+    bench.until("codat-tabs", lambda s: s["active"] == "runs")
+    run: RefreshRun = bench.frame._connector._controller.state.run.run
+    return run
 
 
 def test_a_plan_is_that_of_the_session_and_takes_what_its_button_says(bench: ConsoleBench) -> None:
@@ -88,13 +96,8 @@ def test_a_row_that_is_taken_out_stays_out_and_is_not_queued(bench: ConsoleBench
     (run,) = bench.session.runs
     assert len(run.rows) == many - 1
     assert out not in {f"{row.company_id} {row.connection_id} {row.data_type}" for row in run.rows}
-    state = bench.until("codat-plan", lambda s: s["running"])
-    assert state["running"].startswith(f"Refreshes {many - 1} data type")
-    assert "kept nowhere" in state["running"]
-    click(bench, 5, type="leave")
-    assert bench.until("codat-tabs", lambda s: s["active"] == "companies")
+    assert opened(bench) is run
     assert bench.parts["codat-plan"].state["empty"] == NO_PLAN
-    assert not bench.parts["codat-plan-run"].children
 
 
 def test_a_box_above_the_rows_takes_all_of_them_out_and_in_again(bench: ConsoleBench) -> None:
@@ -125,14 +128,13 @@ def test_a_plan_that_has_changed_is_shown_before_it_runs(bench: ConsoleBench) ->
     first = bench.session.refresh(company, name, connection_id=connection)
     changed = click(bench, 2, type="run", digest=state["digest"])
     assert changed["changed"]
-    assert not changed["running"]
     assert [each.id for each in bench.session.runs] == [first.id]
     assert changed["queued"] == state["queued"] - 1
     click(bench, 3, type="run", digest=state["digest"])
     assert len(bench.session.runs) == 1
     for _ in range(2):
         bench.send("codat-plan", type="run", digest=changed["digest"], seq=4)
-    bench.until("codat-plan", lambda s: s["running"])
+    opened(bench)
     assert len(bench.session.runs) == 2
     assert len(bench.session.runs[1].rows) == changed["queued"]
 
@@ -152,8 +154,7 @@ def test_what_was_refreshed_since_is_looked_at_again() -> None:
         state = bench.until("codat-plan", lambda s: s["lines"])
         assert len(calls(session)) == before
         click(bench, 3, type="run", digest=state["digest"])
-        bench.until("codat-plan", lambda s: s["running"])
-        click(bench, 4, type="leave")
+        opened(bench)
         bench.until("codat-companies", lambda s: "(about " in offers(s, "plan"))
         act(bench, "plan")
         again = bench.until("codat-plan", lambda s: s["lines"])
@@ -197,7 +198,7 @@ def test_a_page_that_is_read_only_plans_and_starts_nothing(session: Session) -> 
     state = planned(bench, "toft")
     assert state["read_only"]
     after = click(bench, 2, type="run", digest=state["digest"])
-    assert (after["running"], len(session.runs), session.errors.empty) == ("", 0, True)
+    assert (after["digest"], len(session.runs), session.errors.empty) == (state["digest"], 0, True)
 
 
 def test_a_run_gets_a_journal_where_a_folder_is_known(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -212,9 +213,8 @@ def test_a_run_gets_a_journal_where_a_folder_is_known(sandbox: Sandbox, tmp_path
         assert not session.runs
         (tmp_path / "runs").unlink()
         click(bench, 3, type="run", digest=state["digest"])
-        state = bench.until("codat-plan", lambda s: s["running"])
-        (file,) = (tmp_path / "runs").glob("*.sqlite")
-        assert f"Kept in {file.name}" in state["running"]
+        journal = opened(bench).journal
+        assert [journal] == [*(tmp_path / "runs").glob("*.sqlite")]
 
 
 def test_a_look_that_is_stopped_leaves_no_plan(sandbox: Sandbox, bench: ConsoleBench) -> None:

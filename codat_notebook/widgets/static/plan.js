@@ -4,7 +4,7 @@
  * @typedef {{name: string, types: Array<string>}} ReportSet
  * @typedef {{empty: string, busy: string, live: boolean, read_only: boolean, sets: Array<ReportSet>,
  *   types: Array<FacetState>, scopes: Array<Array<string>>, scope: string, lines: Array<string>, skipped: string,
- *   folded: boolean, queued: number, digest: string, changed: boolean, running: string, seq: number}} PlanState
+ *   folded: boolean, queued: number, digest: string, changed: boolean, keep: string, seq: number}} PlanState
  */
 
 const CHANGED = "The plan has changed since it was shown. This is how it stands now.";
@@ -31,7 +31,7 @@ function render({ model, el, time }) {
   const told = h("div", { class: "told", id }, h("p", { role: "status" }, badge, head, " ", more), h("p", { class: "c-dim" }, skipped, " ", fold));
   const run = h("button", { class: "c-btn go", type: "button", "aria-describedby": id, onclick: () => { if (!run.getAttribute("aria-disabled")) { clicks.send({ type: "run", digest: state.digest }); draw(); } } });
   const save = h("button", { class: "c-btn", type: "button", onclick: () => { if (!save.getAttribute("aria-disabled")) files.start("csv"); } }, "Save plan…");
-  const leave = h("button", { class: "c-btn", type: "button", onclick: () => clicks.send({ type: "leave" }) });
+  const leave = h("button", { class: "c-btn", type: "button", onclick: () => clicks.send({ type: "leave" }) }, "Cancel");
   const files = exporter(model, save, (words) => { said = words; draw(); }, () => "row", () => "");
   const note = h("span", { class: "c-dim", role: "status" });
   const empty = h("p", { class: "empty c-dim", role: "status" });
@@ -54,29 +54,26 @@ function render({ model, el, time }) {
   }
 
   function draw() {
-    const { lines = [], queued, read_only: readOnly, busy, running } = state;
+    const { lines = [], queued, read_only: readOnly, busy, keep } = state;
     const some = lines.length > 0;
-    el.dataset.phase = running ? "running" : some ? "plan" : "none";
+    el.dataset.phase = some ? "plan" : "none";
     empty.hidden = some;
     setText(empty, state.empty ?? "");
-    chooser.hidden = !some || Boolean(running);
-    told.hidden = run.parentNode.hidden = !some;
+    chooser.hidden = told.hidden = run.parentNode.hidden = !some;
     if (!some) return;
     drawChooser();
     badge.hidden = !state.live;
-    setText(head, running ? "" : lines[0]);
-    setTimedText(more, running || lines.slice(1).join(" "), time.now());
-    skipped.parentNode.hidden = !state.skipped || Boolean(running);
+    setText(head, lines[0]);
+    setTimedText(more, lines.slice(1).join(" "), time.now());
+    skipped.parentNode.hidden = !state.skipped;
     setText(skipped, state.skipped);
     setText(fold, state.folded ? "Show" : "Hide");
     setAttribute(fold, "aria-label", `${state.folded ? "Show" : "Hide"} what is skipped`);
-    run.hidden = readOnly || Boolean(running);
-    save.hidden = Boolean(running);
+    run.hidden = readOnly;
     save.classList.toggle("go", Boolean(readOnly));
     setText(run, `Refresh ${count(queued, "data type")}`);
     setDisabled(run, !queued || Boolean(busy) || clicks.held());
-    setText(leave, running ? "Close" : "Cancel");
-    setText(note, said || busy || (running ? "" : readOnly ? READ_ONLY : state.changed ? CHANGED : queued && state.live ? FOR_GOOD : ""));
+    setText(note, said || busy || (readOnly ? READ_ONLY : state.changed ? CHANGED : !queued ? "" : [keep, state.live && FOR_GOOD].filter(Boolean).join(" ")));
     note.classList.toggle("warn", !said && !busy && state.changed);
   }
   return live(model, (next) => { state = next; if (!clicks.held()) asked = null; draw(); }, time.each(draw), facets.end, files.end);
