@@ -2,7 +2,7 @@
 
 ``codat_sandbox`` is a :class:`~codat_notebook.sandbox.Sandbox` for one test, ten minutes a second; ``codat_session`` a
 session on it. While the test runs, whatever connects by its environment (``cn.connect()``, ``codat-notebook refresh``)
-reaches this sandbox, and never Codat. ``@pytest.mark.codat`` says what is otherwise in a test, a class or a module:
+reaches this sandbox, and never Codat. ``@pytest.mark.codat`` says what differs in a test, a class or a module:
 any argument of ``Sandbox`` (``companies``, ``seed``, ``speed``, ``scenario``, ``key``; ``start`` also as a text) and
 ``faults``, the switches of ``Sandbox.faults`` by name. ``docs/how-to/testing.md`` shows time travel, a withdrawn
 authorization, a failure and an outage.

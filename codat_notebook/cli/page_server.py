@@ -92,7 +92,7 @@ class Kernels(AsyncMappingKernelManager):
         self._starting: set[str] = set()
 
     async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]  # as in its own base
-        """Start a kernel where a place is free; else the visitor is told so, with status 503."""
+        """Start a kernel where a place is free; else the visitor is told, with status 503."""
         if len(self._starting.union(self.list_kernel_ids())) >= self.places:
             raise HTTPError(503, full(self.places, self.cull_idle_timeout / 60))
         id = self.new_kernel_id()

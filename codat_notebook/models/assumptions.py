@@ -21,7 +21,7 @@ class Assumption:
     name: str  # short, in words with hyphens; no two are the same
     statement: str  # what is taken for true, in one sentence
     source: str  # page of the documentation or line of the contract, or "inferred"
-    effect: str  # what is affected in the toolkit where it is otherwise
+    effect: str  # what is affected in the toolkit if it is wrong
     used_by: tuple[str, ...]  # dotted names below codat_notebook of what depends on it
     seen_by: str = ""  # how reading alone can show it; "": it cannot
     switch: str = ""  # the setting of the sandbox that varies it; "": there is none

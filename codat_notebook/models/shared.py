@@ -278,7 +278,7 @@ _ATTRIBUTES: Final = {str(word.value): name.lower() for name, word in SchemaData
 
 
 class PullOperation(Model, frozen=True, kw_only=True):
-    """One pull of one data type from one connection. ``is_completed`` means: with success."""
+    """One pull of one data type from one connection. ``is_completed`` means that it succeeded."""
 
     REQUIRED: ClassVar = ("id", "data_type", "status", "requested")
 

@@ -64,7 +64,7 @@ class PlanningMethods(Asking):
             part of ``portfolio_status().cells`` or other plans joined; a mapping company id -> data types (``None``:
             all); or ids.
         data_types, companies : only these data types (Codat's keys), only these companies (ids, or a frame of them).
-        older_than : only what was not read with success for so long, such as ``"7D"``; what was never read is older.
+        older_than : only what was not read successfully for so long, such as ``"7D"``; what was never read is older.
         failed : only data whose last attempt failed.
         report : only the data types of Codat's reports of these names: financials, receivables, payables, ...
         tags : only companies with all these tags, such as ``{"region": "uk"}``.

@@ -1,4 +1,4 @@
-"""How fast a session may ask: within Codat's limits, and slower when it is told so or when answers become slow.
+"""How fast a session may ask: within Codat's limits, and slower when Codat tells it to or when answers become slow.
 
 One :class:`Governor` serves all runs of a session. Before each request a run asks for :meth:`~Governor.hold`: for how
 long to wait, and why. What is under way is counted in a window that grows with each good answer and is halved by a

@@ -281,7 +281,7 @@ class Actions:
     def _begun(
         self, status: CompanyStatus, wanted: tuple[Target, ...] | None, product: str | None = None
     ) -> RefreshRun:
-        """A run as ``session.refresh`` begins it, but facts that were read just now are not asked for once more."""
+        """A run as ``session.refresh`` begins it, without another request for facts that were read just now."""
         context, folder = self._session.context, self._state.folder
         journal = folder.new(context.now) if folder is not None else None
         start = Start.of(context, Targets({status.facts.id: wanted}, product=product), journal)

@@ -68,7 +68,7 @@ class HeatmapColumn(TypedDict):
 class HeatmapRow(ChartRow):
     """A connection or a company with a cell for each column.
 
-    A cell is ``None`` where the data is not supported, or when it was last read with success (seconds since 1970, 0 for
+    A cell is ``None`` where the data is not supported, or when it was last read successfully (seconds since 1970, 0 for
     never) and the failure of the last attempt in words, or "".
     """
 

@@ -203,7 +203,7 @@ class Controller:
     def _on_tabs(self, message: Tab) -> None:
         self.state.tab = message.name
         if self.state.asked_tab not in ("operations", "companies"):
-            self.state.asked_tab = self.state.tab  # so that the errors can be asked for once more
+            self.state.asked_tab = self.state.tab  # so that the errors can be opened again
         self.renderer.later()
 
     def _on_event(self, event: events.Event) -> None:

@@ -27,7 +27,7 @@ State = Literal["ok", "failed", "never", "running", "unsupported", "unlinked"]
 
 
 class ReadFrom(TypedDict):
-    """When a platform's data was last read with success; ``None`` for never."""
+    """When a platform's data was last read successfully; ``None`` for never."""
 
     platform: str
     last: str | None

@@ -105,6 +105,18 @@ def test_a_window_of_many_rows_is_turned(stage):
     assert until(stage, lambda: sent(stage, "window")) == [{"first": 200}]
 
 
+def test_a_row_of_companies_is_opened_once_by_its_own_button(stage):
+    """Enter on the button of a row opens that one, not the row of the cell that was looked at last, too."""
+    kind, states = gallery_tabs.PARTS["heatmap"]
+    element = stage.mount(kind(states()["portfolio"]))
+    buttons = element.locator("tbody th button")
+    assert buttons.count() > 1
+    element.locator("tbody td").first.focus()
+    buttons.last.press("Enter")
+    last = states()["portfolio"]["rows"][-1]["key"]
+    assert until(stage, lambda: sent(stage, "open")) == [{"key": last}]
+
+
 def spans(bars):
     """The left edge and the width of each bar."""
     return [(round(box["x"]), round(box["width"])) for box in (bar.bounding_box() for bar in bars.all())]

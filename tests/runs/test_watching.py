@@ -73,6 +73,22 @@ def test_a_company_is_read_once_somebody_looks() -> None:
     play(scene)
 
 
+def test_a_reading_that_is_under_way_is_shared_unless_it_is_to_begin_now() -> None:
+    """What was begun before a click does not know what has come since."""
+
+    async def scene(stage: Stage, watch: CompanyWatch) -> None:
+        requests = []
+        for how in ({}, {"after_now": True}):
+            before = len(stage.asked)
+            first = asyncio.create_task(watch.read())
+            await asyncio.sleep(0)
+            await asyncio.gather(first, watch.read(**how))
+            requests.append(len(stage.asked) - before)
+        assert requests[1] == 2 * requests[0] > 2
+
+    play(scene)
+
+
 def test_what_others_start_is_followed_to_its_end() -> None:
     """Seen within the rhythm that is told, the end within a few seconds, and then the ages are read again."""
 
