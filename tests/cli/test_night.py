@@ -228,7 +228,7 @@ class Nights:
 
 def nights(tmp_path: Path, number: int, seed: int, **settings: Any) -> Nights:
     """So many nights, and one in peace that finishes all."""
-    with staged(40, latency=0.2, **settings) as stage:
+    with staged(40, latency=0.2, url=f"https://{number}-nights-{seed}.test", **settings) as stage:
         made = Nights(stage, tmp_path / "cron.sqlite", seed)
         for _ in range(number):
             made.night(made.chance.choice(HAPPENINGS))

@@ -103,9 +103,16 @@ class Line(httpx.AsyncBaseTransport):
 
 
 class Stage:
-    """A sandbox of so many companies and the services of a session on it, in one virtual time."""
+    """A sandbox of so many companies and the services of a session on it, in one virtual time.
 
-    def __init__(self, companies: int, per_minute: int | None = None, latency: float = 0.05, **settings: Any) -> None:
+    ``url``: an address of its own, where what an earlier stage left in doubt in this process must not be met.
+    """
+
+    def __init__(
+        self, companies: int, per_minute: int | None = None, latency: float = 0.05, url: str = "https://codat.test",
+        **settings: Any,
+    ) -> None:  # fmt: skip
+        self.url = url
         self.loop = VirtualLoop()
         self.engine = Engine(self.loop)
         self.faults = Faults(**{"gzip": False, **settings})
@@ -126,7 +133,7 @@ class Stage:
         self.born = self.loop.time()
         client = CodatLending(
             Security(auth_header="key"),
-            server_url="https://codat.test",
+            server_url=self.url,
             async_client=transport,
             pacing=pacing,
             clock=ServerClock(self.loop.time, lambda: START.timestamp()),
