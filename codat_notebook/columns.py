@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from codat_notebook import words
-from codat_notebook.markup import Markup, h
+from codat_notebook.markup import Markup, h, table
 from codat_notebook.models.errors import shown
 
 if TYPE_CHECKING:
@@ -169,26 +169,16 @@ _LOOK: Final = Markup(
 def html_table(frame: pd.DataFrame, *, named: bool = False, gap: int | None = None) -> Markup:
     """A frame as a table in words, all of it; ``named``: with its index. ``gap``: where rows were left out before."""
     shown = frame.reset_index(allow_duplicates=True) if named else frame
-    numbers = [dtype.kind in "iufm" for dtype in shown.dtypes]
     names = [*([name or "" for name in frame.index.names] if named else []), *frame.columns]
     heads = [" · ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in names]
-
-    def line(row: Sequence[str]) -> list[Markup]:
-        kinds = [
-            "number" if number else "text" if len(text) > 40 else None
-            for text, number in zip(row, numbers, strict=True)
-        ]
-        return [h("td", text, class_=kind) for text, kind in zip(row, kinds, strict=True)]
-
-    lines = [h("tr", line(row)) for row in in_words(shown).to_numpy().tolist()]
-    if gap is not None:
-        lines.insert(gap, h("tr", line(["…"] * len(heads))))
-    head = [
-        h("th", name, scope="col", class_="number" if number else None)
-        for name, number in zip(heads, numbers, strict=True)
+    rows = in_words(shown).to_numpy().tolist()
+    kinds = [
+        "number" if dtype.kind in "iufm" else "text" if any(len(row[place]) > 40 for row in rows) else None
+        for place, dtype in enumerate(shown.dtypes)
     ]
-    table = h("table", h("thead", h("tr", head)), h("tbody", lines), class_="codat-frame")
-    return Markup(h("style", _LOOK) + table)
+    if gap is not None:
+        rows.insert(gap, ["…"] * len(heads))
+    return Markup(h("style", _LOOK) + table(heads, rows, kinds=kinds, class_="codat-frame"))
 
 
 def series_of(kind: str, values: Sequence[Any]) -> pd.Series[Any]:

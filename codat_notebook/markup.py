@@ -5,7 +5,7 @@ pages without scripts need: reports, and what stands in for a widget where none 
 """
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 
@@ -48,19 +48,27 @@ def text_of(child: Child) -> Markup:
     return Markup("".join(map(text_of, child)))
 
 
-def table(heads: Iterable[str], rows: Iterable[Iterable[Child]], *, named: bool = False) -> Markup:
+def table(
+    heads: Iterable[str], rows: Iterable[Iterable[Child]], *, named: bool = False,
+    kinds: Sequence[str | None] | None = None, class_: str | None = None,
+) -> Markup:  # fmt: skip
     """A table; ``named``: each cell tells the name of its column, for narrow pages, which show a row as a list.
+    ``kinds``: a class for each column's cells.
 
     >>> table(["id"], [["a"]])
     '<table><thead><tr><th scope="col">id</th></tr></thead><tbody><tr><td>a</td></tr></tbody></table>'
     """
     names = list(heads)
+    columns = list(zip(names, kinds or [None] * len(names), strict=True))
     lines = [
-        [h("td", cell, data_name=name if named else None) for name, cell in zip(names, row, strict=True)]
+        [
+            h("td", cell, data_name=name if named else None, class_=kind)
+            for (name, kind), cell in zip(columns, row, strict=True)
+        ]
         for row in rows
     ]
-    head = h("thead", h("tr", [h("th", name, scope="col") for name in names]))
-    return h("table", head, h("tbody", [h("tr", cells) for cells in lines]))
+    head = h("thead", h("tr", [h("th", name, scope="col", class_=kind) for name, kind in columns]))
+    return h("table", head, h("tbody", [h("tr", cells) for cells in lines]), class_=class_)
 
 
 def link(url: str, *children: Child) -> Markup:

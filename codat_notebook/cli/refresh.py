@@ -27,6 +27,8 @@ from codat_notebook.models.operations import GetCompanyRequest, check
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.vocabulary import did_you_mean
 from codat_notebook.planning.plan import totals
+from codat_notebook.planning.selection import select
+from codat_notebook.planning.snapshots import names_and_tags, read_facts
 from codat_notebook.runs.context import company_meant, find_companies
 from codat_notebook.runs.refreshing import check_words
 from codat_notebook.runs.store import JournalError, JournalUnwritableError
@@ -171,18 +173,17 @@ def _matching(session: Session, arguments: Namespace) -> tuple[str | None, list[
     is a tag that does not."""
     if not (arguments.tag or arguments.platform):
         return None, []
-    companies = [*session.client.companies.iterate(request={"page_size": 5000})]
-    tags = {f"{name}={value}" for company in companies for name, value in (company.tags or {}).items()}
+    snapshots = session.context.engine.call(read_facts(session.context, select()))
+    names, pairs = names_and_tags(each.facts for each in snapshots if each.facts is not None)
+    tags = {f"{name}={value}" for name, value in pairs}
     for tag in (f"{name}={value}" for name, value in arguments.tag or ()):
         if tag not in tags:
             return f"No company has the tag {tag[:80]!r}.{did_you_mean(tag, tags)}", []
-    links = [link for company in companies for link in company.data_connections or ()]
-    there = {name for link in links for name in (link.platform_name, link.integration_key) if name}
-    spelled = {name.casefold() for name in there}
+    spelled = {name.casefold() for name in names}
     known = [name for name in arguments.platform or () if name.casefold() in spelled]
     for name in arguments.platform or ():
         if name not in known:
-            return f"No connection is to a platform {name[:80]!r}.{did_you_mean(name, there)}", known
+            return f"No connection is to a platform {name[:80]!r}.{did_you_mean(name, names)}", known
     return None, known
 
 

@@ -10,8 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 from codat_notebook.models.instants import interval
-from codat_notebook.models.shared import Company, Connection
+from codat_notebook.models.shared import Connection
 from codat_notebook.models.vocabulary import REPORTS, did_you_mean
+from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.targets import plan_lines
 
 #: One thing asked for: a data type (None: all) of a connection (None: of each that has it).
@@ -41,9 +42,9 @@ class Selection:
         targets = (target for wanted in (self.targets or {}).values() for target in wanted)
         return {*(self.types or ()), *(data_type for data_type, _ in targets if data_type is not None)}
 
-    def takes_company(self, company: Company) -> bool:
+    def takes_company(self, company: CompanyFacts) -> bool:
         """Whether a company has all the tags."""
-        return all((company.tags or {}).get(name) == value for name, value in (self.tags or {}).items())
+        return (self.tags or {}).items() <= company.tags.items()
 
     def of(self, company_id: str) -> list[Target]:
         """What is asked for of a company."""

@@ -19,14 +19,14 @@ from typing import TypeVar
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
 from codat_notebook.models.operations import ListPullOperationsRequest
 from codat_notebook.models.platforms import BY_KEY, BY_NAME, median_seconds
-from codat_notebook.models.shared import Company, Connection, PullOperation
+from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import is_problem, is_running
 from codat_notebook.models.vocabulary import did_you_mean
 from codat_notebook.planning.relinks import expiry
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.sync_settings import Settings, merged
 from codat_notebook.runs.cells import DEPTH, Cell, all_succeeded, make_cells, reaches_back
-from codat_notebook.runs.context import FEW, CompanyFacts, RunContext, check_ids, find_companies
+from codat_notebook.runs.context import CompanyFacts, Facts, RunContext, check_ids, facts_of, find_companies
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
 from codat_notebook.runs.governor import Hold
 from codat_notebook.runs.memory import Look, mark_of
@@ -134,20 +134,19 @@ async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnap
 
     Raises the client's typed errors where they cannot be listed."""
     await check_ids(context.client, wanted.targets or (), where_near=True)
-    if wanted.targets is not None and len(wanted.targets) <= FEW:
-        companies = [(id, await _company(context, id)) for id in wanted.targets]
+    facts: Facts
+    if wanted.targets is None:
+        companies = await find_companies(context.client, None, None)
+        facts = {company.id.lower(): await context.facts(company) for company in companies}
     else:
-        listed = {company.id.lower(): company for company in await find_companies(context.client, None, None)}
-        ids = listed if wanted.targets is None else wanted.targets
-        companies = [(id, listed.get(id, UNKNOWN)) for id in ids]
-    _check_words(wanted, [company for _, company in companies if isinstance(company, Company)])
+        facts = await facts_of(context, list(wanted.targets), each=True)
+    _check_words(wanted, [each for each in facts.values() if isinstance(each, CompanyFacts)])
     snapshots = []
-    for id, company in companies:
-        if isinstance(company, str):
-            snapshots.append(CompanySnapshot(id, id, trouble=company))
-        elif wanted.takes_company(company):
-            facts = await context.facts(company, id)
-            snapshots.append(CompanySnapshot(facts.id, facts.name, facts))
+    for id, each in facts.items():
+        if isinstance(each, CodatLendingError):
+            snapshots.append(CompanySnapshot(id, id, trouble=_trouble(context, id, each)))
+        elif wanted.takes_company(each):
+            snapshots.append(CompanySnapshot(each.id, each.name, each))
     check_named(wanted.named, snapshots)
     looks = [Look(each.facts, context.now) for each in snapshots if each.facts is not None]
     await context.remember(lambda memory: memory.saw(looks))
@@ -162,11 +161,10 @@ def check_named(data_types: Iterable[str], snapshots: Iterable[CompanySnapshot],
     check_types(data_types, {*others}.union(*supported))
 
 
-def _check_words(wanted: Selection, companies: Sequence[Company]) -> None:
+def _check_words(wanted: Selection, companies: Sequence[CompanyFacts]) -> None:
     """Raise ``ValueError`` for a platform or a tag that nobody has, where another one is near."""
-    connections = [connection for company in companies for connection in company.data_connections or ()]
-    linked = {name for each in connections for name in (each.platform_name, each.integration_key) if name}
-    tags = {name: name for company in companies for name in company.tags or ()}
+    linked, pairs = names_and_tags(companies)
+    tags = {name: name for name, _ in pairs}
     platforms = {name.casefold(): name for name in linked | {*BY_NAME, *BY_KEY}}
     for what, words, known in (("platform", wanted.platforms, platforms), ("tag", wanted.tags, tags)):
         missing = [word for word in words or () if word not in known]
@@ -174,17 +172,21 @@ def _check_words(wanted: Selection, companies: Sequence[Company]) -> None:
             raise ValueError(f"No company has the {what} {missing[0]!r}.{meant}")
 
 
-async def _company(context: RunContext, id: str) -> Company | str:
-    """A company, or why there is none."""
-    try:
-        return await context.client.companies.get_async(request={"company_id": id})
-    except InvalidRequestError:
+def names_and_tags(companies: Iterable[CompanyFacts]) -> tuple[set[str], set[tuple[str, str]]]:
+    """What companies are chosen by: the names and keys of the platforms that they have connections to, and their tags
+    with their values."""
+    companies = list(companies)
+    connections = [connection for each in companies for connection in each.connections.values()]
+    names = {name for each in connections for name in (each.platform_name, each.integration_key) if name}
+    return names, {tag for each in companies for tag in each.tags.items()}
+
+
+def _trouble(context: RunContext, id: str, error: CodatLendingError) -> str:
+    """Why nothing is known of a company."""
+    if isinstance(error, InvalidRequestError) or error.status_code == 404:
         return UNKNOWN
-    except CodatLendingError as error:
-        if error.status_code == 404:
-            return UNKNOWN
-        context.report(error, "A company could not be read", Subject(company_id=id))
-        return UNREADABLE
+    context.report(error, "A company could not be read", Subject(company_id=id))
+    return UNREADABLE
 
 
 async def read_cells(

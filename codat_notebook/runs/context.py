@@ -360,14 +360,15 @@ def name_query(search: str | None) -> str | None:
 Facts = dict[str, CompanyFacts | CodatLendingError]
 
 
-async def facts_of(context: RunContext, ids: Sequence[str]) -> Facts:
-    """Company id -> its facts, or why there are none. Raises what concerns all companies."""
+async def facts_of(context: RunContext, ids: Sequence[str], *, each: bool = False) -> Facts:
+    """Company id -> its facts, or why there are none. Raises what concerns all companies, unless it is told for
+    ``each`` of them."""
     facts: Facts = await _listed(context, ids) if len(ids) > FEW else {}
     missing = [id for id in ids if id not in facts]
     for start in range(0, len(missing), FEW):
         some = missing[start : start + FEW]
-        facts.update(zip(some, await asyncio.gather(*(_one(context, id) for id in some)), strict=True))
-    return facts
+        facts.update(zip(some, await asyncio.gather(*(_one(context, id, each) for id in some)), strict=True))
+    return {id: facts[id] for id in ids}
 
 
 async def _listed(context: RunContext, ids: Iterable[str]) -> Facts:
@@ -384,10 +385,10 @@ async def _listed(context: RunContext, ids: Iterable[str]) -> Facts:
     return facts
 
 
-async def _one(context: RunContext, id: str) -> CompanyFacts | CodatLendingError:
+async def _one(context: RunContext, id: str, always: bool) -> CompanyFacts | CodatLendingError:
     try:
         return await context.company(id)
     except CodatLendingError as error:
-        if isinstance(error, InvalidRequestError) or error.status_code in ITS_OWN:
+        if always or isinstance(error, InvalidRequestError) or error.status_code in ITS_OWN:
             return error
         raise

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from codat_notebook.models.instants import interval
-from codat_notebook.models.shared import Company, Connection
+from codat_notebook.models.shared import Connection
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning.health import goals_by_type
 from codat_notebook.planning.selection import select
+from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.strategies.budget import days
 
 
@@ -123,7 +124,7 @@ def test_all_read_the_same_intervals(read: Callable[[Any], timedelta | None]) ->
 def test_a_company_is_taken_by_its_tags(value: str | None, taken: bool) -> None:
     """All of them, as they are written."""
     tags = {"tier": "1"} if value is None else {"tier": "1", "region": value}
-    assert select(tags={"region": "uk", "tier": "1"}).takes_company(Company(id="c", tags=tags)) == taken
+    assert select(tags={"region": "uk", "tier": "1"}).takes_company(CompanyFacts("c", "C", {}, {}, tags)) == taken
 
 
 def test_types_narrow_what_is_named() -> None:
