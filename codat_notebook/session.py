@@ -120,10 +120,10 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
         Raises the client's typed errors.
         """
         what = "The companies could not be listed"
-        found = yield from ask(find_companies(self.client, search, limit), what)
-        if search and not found and (meant := (yield from ask(company_meant(self.client, search), what))):
+        companies = yield from ask(find_companies(self.client, search, limit), what)
+        if search and not companies and (meant := (yield from ask(company_meant(self.client, search), what))):
             warnings.warn(f"No company's name contains {search!r}.{meant}", stacklevel=4)  # where it is called
-        return frames.companies(found)
+        return frames.companies(companies)
 
     companies, companies_async = both(_companies)
 
@@ -171,7 +171,7 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
             raise ValueError(f"ready: an answer about {ready.snapshot.name}, not about this company.")
         target, what = report.destination(path, overwrite), "The report could not be made"
         only = ids[0] if len(ids) == 1 else None
-        found, unread = yield from ask(report.read_several(self.context, ids), what, only)
+        readings, unread = yield from ask(report.read_several(self.context, ids), what, only)
         now = self.context.now
         several = [
             report.Findings(
@@ -183,7 +183,7 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
                 ready=None if ready is None else ready.told(),
                 checks=checks,
             )
-            for status, checks in found
+            for status, checks in readings
         ]
         if target.is_dir():
             target = report.destination(target / report.file_name(report.name_of(several), now), overwrite)

@@ -79,8 +79,8 @@ class Case:
 
     def header(self, name: str, good: str) -> Verdict | None:
         """Whether a header, of the last answer that has it, is of a form."""
-        found = [sight.headers[name] for sight in self.all if name in sight.headers]
-        return (re.fullmatch(good, found[-1]) is not None, self.discretion.form(found[-1])) if found else None
+        values = [sight.headers[name] for sight in self.all if name in sight.headers]
+        return (re.fullmatch(good, values[-1]) is not None, self.discretion.form(values[-1])) if values else None
 
     def known(self, words: Iterable[str], known: Iterable[str]) -> Verdict | None:
         """Whether all words are known; the others."""

@@ -56,8 +56,8 @@ class Sight(NamedTuple):
     @property
     def links(self) -> dict[str, str]:
         """The links of a page."""
-        found = self.document.get("_links") if isinstance(self.document, dict) else None
-        return {name: str(link.get("href")) for name, link in (found or {}).items() if isinstance(link, dict)}
+        links = self.document.get("_links") if isinstance(self.document, dict) else None
+        return {name: str(link.get("href")) for name, link in (links or {}).items() if isinstance(link, dict)}
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ class Prober:
 
     def ask(self, label: str, path: str, **query: str) -> Flow[Sight]:
         """Send one GET; nothing once stopped."""
-        company = found[0] if (found := ID.findall(path)) else None
+        company = ids[0] if (ids := ID.findall(path)) else None
         return (yield from self._send(label, self._call.get(path, tuple(query.items()), company)))
 
     def post(self, label: str, path: str, key: str, **query: str) -> Flow[Sight]:
@@ -178,24 +178,24 @@ def refresh_once(prober: Prober, company: str) -> Flow[dict[str, Verdict]]:
     chosen = min(rows, key=lambda row: _SMALL.index(row["dataType"]))
     keys = str(uuid.uuid4()), str(uuid.uuid4())
     first = yield from _post(prober, "queued", company, chosen, keys[0])
-    found: dict[str, Verdict] = {}
+    verdicts: dict[str, Verdict] = {}
     if first.status != 200 or not isinstance(first.document, dict):
-        return found
+        return verdicts
     own = str(first.document.get("id"))
     shown = yield from prober.ask("shown", f"/companies/{company}/data/history", orderBy="-requested", pageSize="50")
     if shown.status == 200:
         there = any(row.get("id") == own for row in shown.rows)
-        found["history-at-once"] = there, told("looked at once, {} rows", len(shown.rows))
+        verdicts["history-at-once"] = there, told("looked at once, {} rows", len(shown.rows))
     if (yield from _runs(prober, company, own)):
         again = yield from _post(prober, "again", company, chosen, keys[0])
         same = again.status == 200 and isinstance(again.document, dict) and again.document.get("id") == own
-        found["keys-honoured"] = same, told("{}", again.status)
+        verdicts["keys-honoured"] = same, told("{}", again.status)
     if (yield from _runs(prober, company, own)):
         second = yield from _post(prober, "second", company, chosen, keys[1])
         named = IN_PROGRESS in str(second.document)
         evidence = told("{} with the exception" if named else "{} without the exception", second.status)
-        found["in-progress-status"] = second.status == 400 and named, evidence
-    return found
+        verdicts["in-progress-status"] = second.status == 400 and named, evidence
+    return verdicts
 
 
 def _runs(prober: Prober, company: str, operation: str) -> Flow[bool]:

@@ -164,7 +164,7 @@ def observe(
 
 def _packages(version: Callable[[str], str | None]) -> Observation:
     wanted = metadata.requires("codat-notebook") if _version("codat-notebook") else None
-    bounds = [found for line in wanted or () if (found := re.match(r"([\w-]+)(?:<[\d.]+,)?>=([\d.]+)$", line))]
+    bounds = [match for line in wanted or () if (match := re.match(r"([\w-]+)(?:<[\d.]+,)?>=([\d.]+)$", line))]
     old = " ".join(each[1] for each in bounds if _numbers(version(each[1]) or "0") < _numbers(each[2]))
     if old:
         return Observation("problem", "packages", f"missing or too old: {old}.", f"Run  pip install --upgrade {old}")

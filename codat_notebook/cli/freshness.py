@@ -22,10 +22,10 @@ def health(arguments: Namespace, stop: Stop) -> Exit:
     """Read, tell, and return the exit code."""
     with connected(arguments, "") as session:
         try:
-            found = stop.unless(lambda: session.portfolio_status(reserve=arguments.reserve))
+            portfolio = stop.unless(lambda: session.portfolio_status(reserve=arguments.reserve))
         except Stopped:
             raise StoppedError("Stopped before everything was read.", shown_command(arguments.words)) from None
-    now = troubles(found)
+    now = troubles(portfolio)
     before = _read(arguments.told) if arguments.told else {}
     for key, line in now.items():
         if _without_count(before.get(key, "")) != _without_count(line):
@@ -34,7 +34,7 @@ def health(arguments: Namespace, stop: Stop) -> Exit:
         print_line(f"well again: {line}")
     if arguments.told:
         _write(arguments.told, now)
-    say(repr(found))
+    say(repr(portfolio))
     if not now:
         return Exit.DONE
     rule = ["refresh", "--older-than", "7D", "--dry-run", *(["--sandbox"] if arguments.sandbox else [])]
@@ -42,12 +42,14 @@ def health(arguments: Namespace, stop: Stop) -> Exit:
     return Exit.LATE
 
 
-def troubles(found: PortfolioStatus) -> dict[str, str]:
+def troubles(portfolio: PortfolioStatus) -> dict[str, str]:
     """What is not as it should be: a line for each company or cell, under a key that stays."""
-    lines = {snapshot.id: f"{snapshot.name}: {snapshot.trouble}" for snapshot in found.snapshots if snapshot.trouble}
-    names = {snapshot.id: snapshot.name for snapshot in found.snapshots}
-    for cell in found.current:
-        if (verdict := found.verdict(cell)) not in (PASS, None):
+    lines = {
+        snapshot.id: f"{snapshot.name}: {snapshot.trouble}" for snapshot in portfolio.snapshots if snapshot.trouble
+    }
+    names = {snapshot.id: snapshot.name for snapshot in portfolio.snapshots}
+    for cell in portfolio.current:
+        if (verdict := portfolio.verdict(cell)) not in (PASS, None):
             key = f"{cell.company_id} {cell.connection_id} {cell.data_type}"
             again = f", {cell.status}: {cell.lasting}" if cell.lasting else ""
             lines[key] = f"{names[cell.company_id]}, {cell.platform}, {cell.data_type}: {verdict}{again}"

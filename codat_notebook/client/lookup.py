@@ -166,7 +166,7 @@ def supported(
     A connection may lack the key of its integration: its id is what Codat requires (oas #56).
     """
     known = {each.id: [name for name in _names(each) if name in platforms] for each in connections}
-    return {id: platforms[found[0]] for id, found in known.items() if found}
+    return {id: platforms[at[0]] for id, at in known.items() if at}
 
 
 def on_premise(integrations: Iterable[shared.Integration]) -> dict[str, bool]:

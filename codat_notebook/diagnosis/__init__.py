@@ -124,8 +124,8 @@ def telling_words(operation: PullOperation) -> str:
     'subscription has expired'
     """
     said = "\n".join(filter(None, (operation.status_description, operation.error_message)))
-    found = (re.search(rule.text, said, re.IGNORECASE) for rule in rules.RULES if rule.text and said)
-    return "\n".join(dict.fromkeys(match[0] for match in found if match))
+    matches = (re.search(rule.text, said, re.IGNORECASE) for rule in rules.RULES if rule.text and said)
+    return "\n".join(dict.fromkeys(match[0] for match in matches if match))
 
 
 @lru_cache(maxsize=4096)  # many operations, few platforms: the progress asks for 50 rows a few times a second

@@ -47,9 +47,11 @@ def changes(sightings: Iterable[Sighting], names: Mapping[str, str], since: date
     by_company: dict[str, dict[str, list[Sighting]]] = defaultdict(lambda: defaultdict(list))
     for row in sightings:
         by_company[row.company_id][row.kind].append(row)
-    found = (change for id, kinds in by_company.items() for change in _of_company(id, names.get(id, id), kinds, now))
+    every_change = (
+        change for id, kinds in by_company.items() for change in _of_company(id, names.get(id, id), kinds, now)
+    )
     # A connection that was first seen since may have been linked long ago.
-    new = [each for each in found if each.by >= since and (each.change != LINKED or each.after >= since)]
+    new = [each for each in every_change if each.by >= since and (each.change != LINKED or each.after >= since)]
     return sorted(new, key=lambda each: each.by, reverse=True)
 
 

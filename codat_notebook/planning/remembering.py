@@ -55,8 +55,8 @@ class RememberingMethods(Asking):
         """
         back, now = interval(since, "since"), self.context.now
         names = {id.lower(): name for id, name in self.context.names.items()}
-        found = changes(_memory(self.context).sightings(KINDS), names, now - back, now)
-        return frames.of_rows(frames.CHANGES, found)
+        seen = changes(_memory(self.context).sightings(KINDS), names, now - back, now)
+        return frames.of_rows(frames.CHANGES, seen)
 
     def _connection_history(self, company_id: str) -> Steps[pd.DataFrame]:
         """What became of each connection of a company: linked, read, lost, linked again. Three or four requests.

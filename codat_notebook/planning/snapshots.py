@@ -248,12 +248,12 @@ def due(looks: Collection[Look], now: datetime) -> set[str]:
     many as of a day have passed since the last look; and as many as of eight hours, of those with a failure in the last
     day, or an authorization that may end in the next.
     """
-    found, rest, wary = set[str](), list[Look](), set[str]()
+    due_ids, rest, wary = set[str](), list[Look](), set[str]()
     for look in sorted(looks, key=lambda each: each.at):
         operations = look.operations or ()
         running = any(is_running(each.status, each.completed) for each in operations)
         if running or look.mark != mark_of(look.facts) or (now - look.at) + (now - (look.before or look.at)) >= LONG:
-            found.add(look.facts.id)
+            due_ids.add(look.facts.id)
         else:
             rest.append(look)
             failed = (each.told for each in operations if is_problem(each.status))
@@ -264,8 +264,8 @@ def due(looks: Collection[Look], now: datetime) -> set[str]:
                 wary.add(look.facts.id)
     for waiting, every in (([each for each in rest if each.facts.id in wary], OFTEN), (rest, LONG)):
         turns = sum(_passed(each, now, every, place / len(waiting)) for place, each in enumerate(waiting))
-        found |= {each.facts.id for each in waiting[:turns]}
-    return found
+        due_ids |= {each.facts.id for each in waiting[:turns]}
+    return due_ids
 
 
 def _passed(look: Look, now: datetime, every: timedelta, place: float) -> bool:

@@ -139,7 +139,7 @@ def audit_rows(
     by_us = {
         name for name, setting in settings.items() if name in ours or (None in ours and setting.fetch_on_first_link)
     }
-    found = [
+    problems = [
         (name, *finding)
         for name in purpose.data_types
         if name in able
@@ -149,10 +149,10 @@ def audit_rows(
         if name in by_us and setting.schedule is not None:
             what = f"{plain_name(name)}: Codat reads this {rhythm_text(setting.schedule)}, and a journal of yours does."
             how = f"Leave it to one of them: take it out of your refresh, or off the schedule {_WHERE}."
-            found.append((name, "read twice", what, how, _TWICE))
+            problems.append((name, "read twice", what, how, _TWICE))
     columns = ("data_type", "finding", "what", "action", "source", "level", "company_id")
     levels = {name: setting.level for name, setting in settings.items()}
-    return [dict(zip(columns, (*row, levels.get(row[0]), facts.id), strict=True)) for row in found]
+    return [dict(zip(columns, (*row, levels.get(row[0]), facts.id), strict=True)) for row in problems]
 
 
 def _lacking(

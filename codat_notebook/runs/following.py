@@ -50,12 +50,12 @@ async def look(company: CompanyRun, durations: Durations) -> None:
     company.note = None
     company.told.pop(ALL, None)
     rows = absorb(company.rows, seen, company.origin)
-    found = sum(row.operation is not None for row in rows)
-    if found and company.queued and company.all_done is None and ALL in company.intents:  # it was sent before
+    appeared = sum(row.operation is not None for row in rows)
+    if appeared and company.queued and company.all_done is None and ALL in company.intents:  # it was sent before
         del company.intents[ALL]
         company.all_done = "heard"
-    if found > company.found:
-        company.found, company.quiet_looks = found, 0
+    if appeared > company.found:
+        company.found, company.quiet_looks = appeared, 0
         company.quiet_since = company.context.client.clock.monotonic()
     company.quiet_looks += 1
     company.set_rows(_end_discovery(rows, company, seen) if company.queued else rows, seen)
@@ -257,15 +257,15 @@ async def _absent(company: CompanyRun, shown: set[str]) -> list[PullOperation]:
     if hidden and company.page < polling.LARGEST_PAGE:
         company.page = min(company.page * 4, polling.LARGEST_PAGE)
         return []
-    found = []
+    records = []
     for operation in hidden[:SINGLY]:
         get = company.context.client.manage_data.pull_operations.get_async
         try:
-            found.append(await get(request={"company_id": company.company_id, "dataset_id": operation.id}))
+            records.append(await get(request={"company_id": company.company_id, "dataset_id": operation.id}))
         except CodatLendingError as error:
             if error.status_code != 404:  # else Codat does not show it, for now; the company is there all the same
                 raise
-    return found
+    return records
 
 
 def _trouble(company: CompanyRun, error: CodatLendingError) -> None:

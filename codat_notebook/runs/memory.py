@@ -156,8 +156,8 @@ class Memory:
         """Let a session use it whose key it does not know, if the account is the same: one of the remembered companies
         must answer. Raises :class:`MemoryFileError` where none does, and the client's errors where nobody can tell."""
         with self._reading() as db:
-            found = db.execute("SELECT company_id FROM seen WHERE kind = 'look' LIMIT ?", (_ASKED,)).fetchall()
-        ids = [id for (id,) in found]
+            rows = db.execute("SELECT company_id FROM seen WHERE kind = 'look' LIMIT ?", (_ASKED,)).fetchall()
+        ids = [id for (id,) in rows]
         for id in ids:
             try:
                 await context.client.companies.get_async(request={"company_id": id})

@@ -29,10 +29,10 @@ class Runs(list[RefreshRun]):
     def __getitem__(self, which: SupportsIndex | str | slice, /) -> RefreshRun | list[RefreshRun]:
         if not isinstance(which, str):
             return super().__getitem__(which)
-        found = next((run for run in self if run.id == which), None)
-        if found is None:
+        run = next((run for run in self if run.id == which), None)
+        if run is None:
             raise KeyError(f"no run {which!r} in this session, or nobody holds it any more")
-        return found
+        return run
 
 
 async def check_words(

@@ -274,8 +274,8 @@ def _drawn(frame: "pd.DataFrame", now: int, look: LookAt | None) -> tuple[list[T
     import numpy as np
 
     rows, row = _rows(frame)
-    found, outcome = _outcomes(frame)
-    runs = np.array([each.kind == "running" for each in found])[outcome]
+    meanings, outcome = _outcomes(frame)
+    runs = np.array([each.kind == "running" for each in meanings])[outcome]
     since, until = _seconds(frame["requested"]), _seconds(frame["completed"])
     until = np.where(runs, now, np.where(frame["completed"].notna(), np.maximum(until, since), since))
     order = np.lexsort((since, row))
@@ -294,7 +294,7 @@ def _drawn(frame: "pd.DataFrame", now: int, look: LookAt | None) -> tuple[list[T
         begins = np.flatnonzero(np.r_[True, (row[1:] != row[:-1]) | (slot[1:] != slot[:-1])])
         rounds += 1
         width = np.where(far | (rounds > ROUNDS) | (not far.any()), width * 2, width)
-    bad = np.array([_WORST.index(each.tone) for each in found])[outcome]
+    bad = np.array([_WORST.index(each.tone) for each in meanings])[outcome]
     worst = np.maximum.reduceat(bad * len(row) + np.arange(len(row)), begins) % len(row)
     columns = (
         frame["id"].iloc[order[worst]].tolist(), row[begins].tolist(), since[begins].tolist(),
@@ -303,8 +303,8 @@ def _drawn(frame: "pd.DataFrame", now: int, look: LookAt | None) -> tuple[list[T
         np.add.reduceat(bad == len(_WORST) - 1, begins, dtype=int).tolist(),
     )  # fmt: skip
     bars: list[Bar] = [
-        {"key": key, "row": line, "since": first, "until": None if running else last, "tone": found[at].tone,
-         "text": found[at].text, "count": many, "failed": failed}
+        {"key": key, "row": line, "since": first, "until": None if running else last, "tone": meanings[at].tone,
+         "text": meanings[at].text, "count": many, "failed": failed}
         for key, line, first, last, running, at, many, failed in zip(*columns, strict=True)
     ]  # fmt: skip
     return rows, sorted(bars, key=lambda bar: bar["since"])
@@ -334,14 +334,14 @@ def _outcomes(frame: "pd.DataFrame") -> tuple[list[Meaning], "NDArray[Any]"]:
     import numpy as np
 
     names = [*map(str, frame["status"].cat.categories), ""]
-    found = [meaning(name, "ended") for name in names]
+    meanings = [meaning(name, "ended") for name in names]
     outcome = frame["status"].cat.codes.to_numpy("int64") % len(names)  # the code of a missing one is -1
     ended = frame["completed"].notna().to_numpy()
-    for n in np.flatnonzero(~ended | np.array([each.kind == "running" for each in found])[outcome]).tolist():
+    for n in np.flatnonzero(~ended | np.array([each.kind == "running" for each in meanings])[outcome]).tolist():
         said = _or_empty(frame["message"].iloc[n])
-        found.append(meaning(names[outcome[n]], "ended" if ended[n] else None, said))
-        outcome[n] = len(found) - 1
-    return found, outcome
+        meanings.append(meaning(names[outcome[n]], "ended" if ended[n] else None, said))
+        outcome[n] = len(meanings) - 1
+    return meanings, outcome
 
 
 def _or_empty(text: Any) -> str:

@@ -188,13 +188,13 @@ def uneven_reports(rows: Iterable[DataTypeRow]) -> list[UnevenReport]:
     [{'name': 'Payables', 'old': 'suppliers', 'new': 'bills'}]
     """
     times = {row["key"]: row["last"] for row in rows if row["last"] is not None}
-    found: list[tuple[float, UnevenReport]] = []
+    uneven: list[tuple[float, UnevenReport]] = []
     for report in report_sets(times):
         old, *_, new = sorted(report["types"] * 2, key=lambda key: times[key])
         apart = seconds_between(times[old], times[new]) or 0.0
         if apart > OLD * DAY:
-            found.append((apart, {"name": report["name"], "old": old, "new": new}))
-    return [report for _, report in sorted(found, key=lambda pair: -pair[0])]
+            uneven.append((apart, {"name": report["name"], "old": old, "new": new}))
+    return [report for _, report in sorted(uneven, key=lambda pair: -pair[0])]
 
 
 def data_types_state(
@@ -310,8 +310,8 @@ def in_progress(
 ) -> list[TypeName]:
     """The data types that are on their way already on the chosen connection, or on any linked one."""
     linked = _linked(facts, connection_id)
-    found = {cell.data_type for cell in cells if cell.connection_id in linked and _runs(cell)} | set(running)
-    return sorted(map(_named, found), key=lambda each: each["name"].lower())
+    types = {cell.data_type for cell in cells if cell.connection_id in linked and _runs(cell)} | set(running)
+    return sorted(map(_named, types), key=lambda each: each["name"].lower())
 
 
 def _named(data_type: str) -> TypeName:
