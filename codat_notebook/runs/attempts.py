@@ -86,7 +86,8 @@ def carried(
     if again:
         _want(new, again, whole, company.over)
     elif company.over:
-        new.phase, new.note = company.phase, company.note
+        new.phase = company.phase
+        new.note = company.note
         return new
     doubts = {place for place in range(len(new.rows)) if company.in_doubt(place)}
     doubts |= {ALL} if company.all_done is None and not again else set()
@@ -117,11 +118,13 @@ def _want(company: CompanyRun, again: Collection[int], whole: bool, over: bool) 
     if whole:
         company.all_done = None
         if company.rows[0].data_type == company.all_types.data_type:  # nothing was known of it
-            company.before, company.rows = company.rows[0].before, ()
+            company.before = company.rows[0].before
+            company.rows = ()
         return
     rows = [row for place, row in enumerate(company.rows) if place in again or not (over or company.product)]
     if company.product is not None:
-        company.all_done, company.wanted = None, tuple(dict.fromkeys((row.data_type, None) for row in rows))
+        company.all_done = None
+        company.wanted = tuple(dict.fromkeys((row.data_type, None) for row in rows))
     elif over or company.at_once:
         company.all_done = "singly" if company.at_once else None
         company.wanted = tuple((row.data_type, row.connection_id) for row in rows)

@@ -332,8 +332,8 @@ class CompanyRun:
         if self.wanted is None:
             return "queued"
         kinds = {(operation.data_type, None), (operation.data_type, operation.connection_id)}
-        meaning = "appeared" if self.product is None else "queued"
-        return meaning if kinds.intersection(self.wanted) else None
+        origin = "appeared" if self.product is None else "queued"
+        return origin if kinds.intersection(self.wanted) else None
 
     def _is_sibling(self, operation: PullOperation, requested: float) -> bool:
         """Whether it runs on another connection since the moment of one that was attached to: it belongs to the same

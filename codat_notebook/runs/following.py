@@ -55,7 +55,8 @@ async def look(company: CompanyRun, durations: Durations) -> None:
         del company.intents[ALL]
         company.all_done = "heard"
     if appeared > company.found:
-        company.found, company.quiet_looks = appeared, 0
+        company.found = appeared
+        company.quiet_looks = 0
         company.quiet_since = company.context.client.clock.monotonic()
     company.quiet_looks += 1
     company.set_rows(_end_discovery(rows, company, seen) if company.queued else rows, seen)

@@ -194,7 +194,8 @@ class Scheduler:
         for id, company in unread.items():
             answer = facts[id]
             if isinstance(answer, CompanyFacts):
-                company.facts, company.stale = answer, False
+                company.facts = answer
+                company.stale = False
             elif not company.ended:
                 what = f"The refresh of {company.name} could not be started"
                 company.refuse(self.context.report(answer, what, company.subject()))
@@ -306,7 +307,8 @@ class Scheduler:
     def _start(self, company: CompanyRun, to_look: bool) -> None:
         """Take what is next of a company; the rest happens in a task."""
         if to_look:
-            company.due, company.looking = None, True
+            company.due = None
+            company.looking = True
             action = self._looked(company)
         else:
             company.under_way += 1

@@ -199,7 +199,9 @@ class Operation:
             before = _WAY[:1] if self.hold == "queued" else _WAY[:2]
             ends = self.requested + self.held + round(self._way_takes * sum(share for _, _, share in before))
             cut = min(max(ends - now, 0), self.held)
-            self.held, self.completed, self._steps = self.held - cut, self.completed - cut, None
+            self.held = self.held - cut
+            self.completed = self.completed - cut
+            self._steps = None
 
     @property
     def _stage(self) -> int:

@@ -160,7 +160,8 @@ class Actions:
 
     async def _pick(self, company_id: str) -> None:
         now = self._state
-        now.typed, now.problem = self._name(company_id), pickers.id_problem(company_id)
+        now.typed = self._name(company_id)
+        now.problem = pickers.id_problem(company_id)
         if now.problem:
             self._renderer.all()
             return
@@ -189,7 +190,8 @@ class Actions:
             raise
         else:
             now.notices = [item for item in now.notices if item["what"] != _UNREAD]
-            now.products, now.caution = refreshable(status.facts.products), caution(status.facts.products)
+            now.products = refreshable(status.facts.products)
+            now.caution = caution(status.facts.products)
             now.company = {"id": status.facts.id, "name": status.facts.name}
             self._remember(now.company)
             self.watch(*(run for run in self._session.runs if run.company_id == company_id and not run.done))

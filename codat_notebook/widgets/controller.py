@@ -104,7 +104,8 @@ class Controller:
             self.parts.plan: self.plans.on_message, self.parts.freshness: self.companies.on_heatmap,
         }  # fmt: skip
         for part in (each for each in vars(self.parts).values() if isinstance(each, Part)):
-            part.clock, part.on_copied = self.session.client.clock, self.session.context.copied
+            part.clock = self.session.client.clock
+            part.on_copied = self.session.context.copied
         for part, handler in handlers.items():
             part.on_message = self.boundary.caught(partial(self._on_message, handler))
             self._listening.callback(setattr, part, "on_message", None)

@@ -255,7 +255,8 @@ class Part(anywidget.AnyWidget, Generic[S]):
             return
         if state == self.state and moment["clock"] == told["clock"] and minute == self._written:
             return
-        self.as_of, self._written = moment, minute
+        self.as_of = moment
+        self._written = minute
         self._engine.drawn.add(self)
         if state != self.state:
             self.state = state

@@ -494,5 +494,6 @@ def run_view(run: RefreshRun) -> Progress:
     view = RunView(part, titled=True)
     view.follow(run)
     part.state = view.state()  # at once, since it may be shown before the engine gets to it
-    part.on_message, part.on_copied = view.act, run.copied
+    part.on_message = view.act
+    part.on_copied = run.copied
     return part

@@ -352,7 +352,8 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._watching.callback(run.observe(self._changed))
         self._run = run
         self._company = run.company_id or None
-        self._remedies, self._only = [], None
+        self._remedies = []
+        self._only = None
         self._tables["companies"].select(None)
         self._changed()
 
