@@ -26,7 +26,7 @@ from codat_notebook.models.errors import CodatLendingError, shown
 from codat_notebook.runs.attempts import Retries, carried, retries_of
 from codat_notebook.runs.company_run import CompanyRun, end_of, summary_of
 from codat_notebook.runs.context import CompanyFacts, RunContext
-from codat_notebook.runs.engine import Observer, Throttle, wait
+from codat_notebook.runs.engine import Observer, Throttle, wait, wait_async
 from codat_notebook.runs.journal import Journal, Start
 from codat_notebook.runs.records import ErrorRecord, RefreshError
 from codat_notebook.runs.rows import STATES, Row, RunProgress, ended, line_of, progress_of, remedies_of
@@ -395,11 +395,8 @@ class RefreshRun:
     def __await__(self) -> Generator[Any, None, "RefreshRun"]:
         self._check()
         running_loop()
-        try:
-            yield from asyncio.shield(asyncio.wrap_future(self._future)).__await__()
-        except asyncio.CancelledError:
-            if not self._future.cancelled():
-                raise  # the waiter was cancelled, not the run
+        yield from wait_async(self._future).__await__()
+        yield from self._context.engine.settle_async().__await__()
         return self
 
     def raise_for_outcome(self) -> "RefreshRun":
