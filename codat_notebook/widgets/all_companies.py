@@ -289,7 +289,8 @@ class AllCompanies:
         self._offered = (unseen if len(unseen) else shown["company_id"]).tolist()
         ticked = self._table.ticked & self._known.keys()
         self._meant = [id for id in self._known if id in ticked] or shown["company_id"].tolist()
-        self._table.tell_empty("This account has no company yet." if not self._failed else _UNREAD)
+        if frame.empty and self._task is None:  # else rows are on their way
+            self._table.tell_empty("This account has no company yet." if not self._failed else _UNREAD)
         self._table.tell_more(self._told(len(shown), len(unseen), bool(ticked)))
         if self._state.tab == "freshness":
             ids = shown.loc[shown["seen"].notna(), "company_id"].tolist()
