@@ -39,8 +39,8 @@ _WATCHED, _LOGGED = 1.0, 15.0
 #: Statuses of answers that say what is wrong with the key, or with what it may do.
 _OF_THE_KEY = ("401", "402", "403")
 _AGAIN = (
-    "It may be run again: what was queued and still runs is attached to and not queued twice; what has ended "
-    "meanwhile is read once more."
+    "You can run it again: what was queued and is still running is not queued twice; what has ended "
+    "meanwhile is read again."
 )
 
 
@@ -198,7 +198,7 @@ def company_id(session: Session, company: str | None) -> str | None:
     if len(named) == 1:
         return named[0]
     if named:
-        raise ArgumentsError(f"There are {len(named)} companies of that name: {', '.join(named[:5])}. Give the id.")
+        raise ArgumentsError(f"There are {len(named)} companies with this name: {', '.join(named[:5])}. Give the id.")
     meant = session.context.engine.call(company_meant(session.client, company))
     raise NoMatchError(f"There is no company {company[:80]!r}: give its whole name, or its id.{meant}")
 

@@ -381,7 +381,7 @@ class RefreshRun:
         """
         self._check()
         if self._context.engine.on_thread:
-            raise RuntimeError("run.wait() would wait for its own thread: use `await run` there.")
+            raise RuntimeError("run.wait() would wait for its own thread: use `await run` here.")
         until = math.inf if timeout is None else time.monotonic() + timeout
         told = None
         while not self._future.done() and (rest := until - time.monotonic()) > 0:
@@ -411,7 +411,7 @@ class RefreshRun:
             raise RuntimeError("This run has not ended yet: wait for its end, or await it.")
         if (bad := [row for row in self.rows if row.state != "complete"]) or self.phase == "failed":
             errors = [row.error for row in bad if row.error]
-            raise RefreshError(f"{len(bad):,} of {len(self.rows):,} did not end well.", errors)
+            raise RefreshError(f"{len(bad):,} of {len(self.rows):,} did not complete.", errors)
         return self
 
     def pause(self) -> None:

@@ -181,7 +181,7 @@ def test_every_exit_but_0_ends_with_the_command_to_run_next(
     monkeypatch.setenv("CODAT_SANDBOX_KEY", "wrong")
     ends[Exit.PROBLEM] = command("doctor", "--sandbox")
     assert {wanted: done.code for wanted, done in ends.items()} == {wanted: wanted for wanted in ends}
-    assert "It may be run again" in ends[Exit.UNKNOWN].err
+    assert "You can run it again" in ends[Exit.UNKNOWN].err
     for done in ends.values():
         words = done.next.split()
         assert words[0] == "codat-notebook"
