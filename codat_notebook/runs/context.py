@@ -294,10 +294,11 @@ async def find_companies(client: CodatLending, search: str | None, limit: int | 
 async def company_meant(client: CodatLending, name: str) -> str:
     """The company that somebody probably meant by a name, as a sentence, with its id where no other has the same name;
     empty where none is near."""
-    return _meant(name, await find_companies(client, None, LARGEST_PAGE))
+    return meant(name, await find_companies(client, None, LARGEST_PAGE))
 
 
-def _meant(name: str, companies: Iterable[Company]) -> str:
+def meant(name: str, companies: Iterable[Company]) -> str:
+    """:func:`company_meant` of these companies."""
     called = [(each.name, each.id) for each in companies if each.name]
     near = nearest(name, [each for each, _ in called])
     ids = [id for each, id in called if each == near]
@@ -310,9 +311,9 @@ async def check_ids(client: CodatLending, company_ids: Iterable[str], *, where_n
     names = [name for name in company_ids if not ID.fullmatch(name)]
     companies = await find_companies(client, None, LARGEST_PAGE) if names else []
     for name in names[:FEW]:  # to compare one with all names takes a moment
-        if (meant := _meant(name, companies)) or not where_near:
+        if (told := meant(name, companies)) or not where_near:
             find = "session.companies(search=...) finds it"
-            raise InvalidRequestError(f"Name a company by its id, a UUID, not {name[:80]!r}: {find}.{meant}")
+            raise InvalidRequestError(f"Name a company by its id, a UUID, not {name[:80]!r}: {find}.{told}")
 
 
 async def find_operations(client: CodatLending, company_id: str, limit: int | None) -> list[PullOperation]:
