@@ -97,6 +97,7 @@ def test_a_console_without_widgets_tells_what_was_on_screen(session: Session) ->
     assert re.search(
         r"^Harbour & Finch Ltd  +needs a customer  +Ask the customer to link Xero again", text, re.MULTILINE
     )
+    assert "“Trust Notebook”" in html
     assert "<td>Harbour &amp; Finch Ltd</td><td>needs a customer</td>" in html
     shown.close()
     shown = console(session, company="Toft Stores UK")

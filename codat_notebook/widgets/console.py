@@ -33,6 +33,9 @@ from codat_notebook.widgets.tabs import LABELS, PORTFOLIO
 #: What stands in the place of a console that is live elsewhere.
 REPLACED = "This console was replaced by a newer one. Run this cell again to have it here."
 
+#: JupyterLab draws no widgets in outputs that it neither ran nor trusts.
+LIVE_AGAIN = "To have it live in Jupyter, run the cell, or choose “Trust Notebook” if somebody else has just run it."
+
 #: Seconds that a console waits for its first rows before it is shown: executed without a browser, and in front of one.
 _PATIENCE, _LIVE_PATIENCE = 5.0, 1.0
 
@@ -101,7 +104,7 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
             table_html(part.state) if isinstance(part, FrameTable) else h("pre", text)
             for part, text in self._texts(moment["now"])
         ]
-        return Markup("").join(forms) + h("p", not_live(moment))
+        return Markup("").join(forms) + h("p", f"{not_live(moment)} {LIVE_AGAIN}")
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if self.session and host() != "the app":  # what is saved as text and HTML stays as it is now

@@ -300,6 +300,6 @@ def test_controls_need_their_own_token(api: Api) -> None:
 
 def test_a_mistake_in_an_order_says_what_to_write(api: Api) -> None:
     """Not at the next request, and not as a comparison of types."""
-    for how in ({"n": "503"}, {"status": "503"}, {"stauts": 503}):
-        with pytest.raises(ValueError, match=r"(?:n|status|stauts)`\. For two .* faults\.next\(2, status=503\)"):
+    for how in ({"n": "503"}, {"status": "503"}, {"code": 503}):
+        with pytest.raises(ValueError, match=r"(?:n|status|code)`\. For two .* faults\.next\(2, status=503\)"):
             api.faults.next(**how)
