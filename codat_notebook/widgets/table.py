@@ -425,13 +425,14 @@ class FrameTable(Part[TableState]):
 
 
 def first_rows(state: TableState) -> tuple[list[str], list[list[str]]]:
-    """The heads and the cells, in words, of a page's first rows; columns without any text there are left out."""
+    """The heads and the cells, in words, of a page's first rows. Left out are columns without any text there, and links:
+    they open for whoever has them, and what is shown without a widget may be published."""
     heads = state["columns"][:_STATIC_COLUMNS]
     rows = [
         [static_text(cell, head["kind"]) for cell, head in zip(row, heads, strict=False)]
         for row in state["rows"][:_STATIC_ROWS]
     ]
-    kept = [place for place in range(len(heads)) if any(row[place] for row in rows)]
+    kept = [place for place in range(len(heads)) if heads[place]["kind"] != "link" and any(row[place] for row in rows)]
     return [heads[place]["label"] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
