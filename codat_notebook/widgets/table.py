@@ -425,7 +425,7 @@ class FrameTable(Part[TableState]):
 
 
 def first_rows(state: TableState) -> tuple[list[str], list[list[str]]]:
-    """The heads and the cells, in words, of a page's first rows. Left out are columns without any text there, and links:
+    """The heads and cells, in words, of a page's first rows. Left out are columns without any text there, and links:
     they open for whoever has them, and what is shown without a widget may be published."""
     heads = state["columns"][:_STATIC_COLUMNS]
     rows = [
