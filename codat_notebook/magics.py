@@ -173,14 +173,14 @@ class Codat:
         company, *data_types = rest or [""]
         if not data_types:
             which = f"Which data types of “{company}”?" if company else f"{_WHICH} Then the data types:"
-            raise UsageError(f"{which} Such as `invoices bills`, or `{ALL}`.")
+            raise UsageError(f"{which} For example `invoices bills`, or `{ALL}`.")
         company_id = self._company([company])
         if ALL in data_types:
             return self.session.refresh_all(company_id)
         try:
             return self.session.refresh(company_id, *data_types)
         except ValueError as error:
-            raise UsageError(f"{error} A company's name with spaces stands in quotes.") from None
+            raise UsageError(f"{error} Put a company's name with spaces in quotes.") from None
 
     def _errors(self, rest: list[str]) -> "pd.DataFrame":
         return self.session.errors

@@ -166,7 +166,7 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
 
         ids = list(select(companies=companies).targets or ())
         if not ids:
-            raise ValueError("A report is about at least one company.")
+            raise ValueError("A report needs at least one company.")
         if ready is not None and ids != [ready.snapshot.id.lower()]:
             raise ValueError(f"ready: an answer about {ready.snapshot.name}, not about this company.")
         target, what = report.destination(path, overwrite), "The report could not be made"

@@ -205,5 +205,5 @@ def test_an_address_names_a_run_as_a_text(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_folder_of_runs_is_of_one_account(how: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On the sandbox it is there by itself; visitors with keys of their own do not share one."""
     assert main(["app", *how, "--journals", str(tmp_path / "runs"), "--no-browser"]) == 2
-    assert "--journals are of one account" in capsys.readouterr().err
+    assert "Journals belong to one account" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()

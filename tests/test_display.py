@@ -84,6 +84,35 @@ def test_what_has_a_widget_has_html_for_where_none_can_be(session: Session) -> N
     assert data_of(shown)["text/plain"] == repr(run)
 
 
+def test_a_console_without_widgets_tells_what_was_on_screen(session: Session) -> None:
+    """The open tab with its first rows, once they are read, as text and as HTML; names are escaped, both are small."""
+    shown = console(session)
+    text, html = data_of(shown._repr_mimebundle_())["text/plain"], shown._repr_html_()
+    for form in (text, html):
+        assert "[Companies] · Freshness" in form
+        assert "Toft Stores UK" in form
+        assert "10 of 12 companies." in form
+        assert len(form) < 10_000
+        assert "/connections/" not in form  # links open for whoever has them
+    assert text.startswith(repr(shown))
+    assert re.search(
+        r"^Harbour & Finch Ltd  +needs a customer  +Ask the customer to link Xero again", text, re.MULTILINE
+    )
+    assert "“Trust Notebook”" in html
+    assert "<td>Harbour &amp; Finch Ltd</td><td>needs a customer</td>" in html
+    shown.close()
+    shown = console(session, company="Toft Stores UK")
+    text = data_of(shown._repr_mimebundle_())["text/plain"]
+    assert "Company: Toft Stores UK" in text
+    assert "[Pull operations]" in text
+    assert "10 of 1,000 operations." in text
+    shown.close()
+    text = data_of((shown := console())._repr_mimebundle_())["text/plain"]
+    assert "NOT CONNECTED" in text
+    assert "Companies" not in text
+    shown.close()
+
+
 def test_a_static_form_is_escaped_and_short() -> None:
     """Names are text, long frames are cut and say so, what is missing is a dash."""
     bad = "<img src=x onerror=alert(1)>"

@@ -146,10 +146,10 @@ def test_without_a_key_connect_says_where_it_could_come_from(do: Do) -> None:
         ("status e", r"… and \d+ more|Type one whole"),
         ("status 00000000-0000-4000-8000-000000000000", r"could not be done\. .*Check the id"),
         ('status "Toft', "opened but not closed"),
-        ("refresh toft", r"Which data types of “toft”\? Such as `invoices bills`, or `all`"),
+        ("refresh toft", r"Which data types of “toft”\? For example `invoices bills`, or `all`"),
         ("STATUS toft", "Did you mean `status`"),
         ("refresh toft Invoice", "Did you mean 'invoices'"),
-        ("refresh Toft Stores invoices", "company's name with spaces stands in quotes"),
+        ("refresh Toft Stores invoices", "Put a company's name with spaces in quotes"),
         ("refresh", "Which company"),
     ],
 )

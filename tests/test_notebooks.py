@@ -66,12 +66,13 @@ def test_notebooks_are_one_course(path: Path, following: Path) -> None:
     assert f"Next: [{following.stem}]({following.name})" in last.source
 
 
-def test_a_run_that_another_cell_waits_for_is_saved_with_its_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("waiting", ["run.wait(timeout=100)", "await run"])
+def test_a_run_that_another_cell_waits_for_is_saved_with_its_end(waiting: str, tmp_path: Path) -> None:
     """Without a browser, too: what was drawn by one cell is saved as it was when the next had waited."""
     cells = [
         "import codat_notebook as cn\nsession = cn.connect(sandbox=True)\n"
         "run = session.refresh(session.companies(search='toft').id[0], 'invoices', 'customers')\nrun",
-        "_ = run.wait(timeout=100)",
+        f"_ = {waiting}",
     ]
     path = tmp_path / "waits.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells]), path)

@@ -20,7 +20,7 @@ ANY = "00000000-0000-4000-8000-000000000000"
         ("invoice", "Did you mean 'invoices'?"),
         ("Invoices", "Did you mean 'invoices'?"),
         ("banking-transaction", "Did you mean 'banking-transactions'?"),
-        ("xyzzy", "To refresh it all the same, pass allow_unknown=True."),
+        ("xyzzy", "To refresh it anyway, pass allow_unknown=True."),
     ],
 )
 def test_a_data_type(sandbox: Sandbox, session: Session, toft: str, typed: str, meant: str) -> None:

@@ -112,7 +112,7 @@ class CheckUp:
             f"{about}: {self._counts}.",
         ]
         if self.stopped:
-            lines.append(f"Not everything was asked: {self.stopped}.")
+            lines.append(f"Not everything was checked: {self.stopped}.")
         for name in self.named("contradicted"):
             entry = BY_NAME[name]
             lines += [

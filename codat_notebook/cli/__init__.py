@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from codat_notebook.cli.printing import say
 
         say(f"codat-notebook: {error}")
-        say(f"Next: {error.then or shown_command([arguments.command, '--help'])}")
+        say(f"Next: {error.next(arguments.words) or shown_command([arguments.command, '--help'])}")
         return error.code
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from codat_notebook import words
 from codat_notebook.cli.child import Child, ConsolePage, Lab, usual_port
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop
 from codat_notebook.models.errors import ConfigurationError, get_extra
@@ -53,9 +54,9 @@ def app(arguments: Namespace, stop: Stop) -> None:
     """Serve the console as a page, and wait for Ctrl-C."""
     _need("voila", "Voila, which serves the page,")
     if "memory" in arguments and (arguments.connect_form or not arguments.live):
-        raise ArgumentsError("--memory is of one account: it goes with --live, and not with --connect-form.")
+        raise ArgumentsError("A memory belongs to one account: --memory goes with --live, not with --connect-form.")
     if arguments.journals is not None and (arguments.connect_form or not arguments.live):
-        raise ArgumentsError("--journals are of one account: they go with --live, and not with --connect-form.")
+        raise ArgumentsError("Journals belong to one account: --journals goes with --live, not with --connect-form.")
     if arguments.live:
         visitor, ways = _live(arguments)
         memory = None if ways else memory_file(arguments)
@@ -127,7 +128,7 @@ def memory(arguments: Namespace, stop: Stop) -> None:
         raise CommandError(str(error)) from None
     if not count:
         raise CommandError("The memory knows no company with this id. Nothing was deleted.")
-    _say(f"{count:,} rows are deleted. What sessions see of the company from now on is kept again.")
+    _say(f"{words.count(count, 'row')} deleted. What sessions see of the company from now on is kept again.")
 
 
 def sandbox(arguments: Namespace, stop: Stop) -> None:

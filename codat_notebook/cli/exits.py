@@ -55,6 +55,19 @@ def shown_command(words: Sequence[str]) -> str:
     return subprocess.list2cmdline(whole) if sys.platform == "win32" else shlex.join(whole)
 
 
+def instead(words: Sequence[str], wrong: str, right: str) -> list[str]:
+    """A command line's words with another value in the place of a wrong one.
+
+    >>> instead(["refresh", "--failed", "--tag=region=ukk"], "region=ukk", "region=uk")
+    ['refresh', '--failed', '--tag=region=uk']
+    """
+    option = f"={wrong}"
+    changed = {
+        word: word.removesuffix(wrong) + right for word in words if word.startswith("--") and word.endswith(option)
+    }
+    return [changed.get(word, right if word == wrong else word) for word in words]
+
+
 def without(words: Iterable[str], *options: str, flags: Collection[str | None] = ()) -> list[str]:
     """A command line's words without some options and the value that follows each, and without other words.
 

@@ -69,7 +69,7 @@ def _read(path: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise CommandError(f"The file {path} cannot be read: {error}. Delete it, or name another file.") from None
     if not (isinstance(told, dict) and all(isinstance(line, str) for line in told.values())):
-        raise CommandError(f"{path} is not what this command has told before. Name another file.")
+        raise CommandError(f"{path} was not written by this command. Name another file.")
     return told
 
 

@@ -107,12 +107,12 @@ class Job:
         start = self._begun(lambda waited: self._start(targets, waited))
         while start is not None:
             waits = start.waits
-            over, note = self._follow(start) and self.left != 0, "kept in the journal, to be begun next"
+            over, note = self._follow(start) and self.left != 0, "kept in the journal, next in line"
             start = self._begun(self._next) if over else None
             if start is None:
                 if waits and over and not self.held:
-                    note, self.held = "taken over by another process, which tells how it ends", True
-                    self.problem = f"Another process has worked on the journal {self.journal} meanwhile."
+                    note, self.held = "taken over by another process, which will report its end", True
+                    self.problem = f"Another process has worked on the journal {self.journal} in the meantime."
                 self.runs += [of_plan(plan.targets, plan.about, note) for plan in waits]
         if self.held and targets is not None and targets.digest not in {run["plan"] for run in self.runs}:
             about = {"plan": targets.digest, **self._notes}

@@ -39,7 +39,7 @@ class Refusal(NamedTuple):
 
 DOOR: Final = Refusal(200, door=True)
 AHEAD_OF_TIME: Final = Refusal(503, "Nothing is started ahead of time.")
-OTHER_SITE: Final = Refusal(403, "This is answered for pages of codat-notebook app alone.")
+OTHER_SITE: Final = Refusal(403, "Only pages of codat-notebook app are answered here.")
 OTHER_HOST: Final = Refusal(421, "This page answers to 127.0.0.1, localhost and [::1] only.")
 
 

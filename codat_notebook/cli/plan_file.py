@@ -27,7 +27,7 @@ def read_plan(path: Path) -> pd.DataFrame:
     names = _headings(path, next(lines, (1, []))[1])
     rows = [_row(path, number, names, fields) for number, fields in lines]
     if not rows:
-        raise ArgumentsError(f"{path} has no row below its headings.")
+        raise ArgumentsError(f"{path} has no rows below its headings.")
     return pd.DataFrame(rows, columns=list(_READ), dtype="object")
 
 
@@ -62,14 +62,14 @@ def _headings(path: Path, headings: list[str]) -> list[str]:
             raise ArgumentsError(f"{path}, line 1: the column {name} is missing. There are: {there}.")
     twice = next((name for name in _READ if names.count(name) > 1), None)
     if twice:
-        raise ArgumentsError(f"{path}, line 1: the column {twice} stands there twice.")
+        raise ArgumentsError(f"{path}, line 1: the column {twice} appears twice.")
     return names
 
 
 def _row(path: Path, number: int, names: list[str], fields: list[str]) -> list[str | None]:
     """The columns of a row that are read, checked if it is to be queued."""
     if len(fields) != len(names):
-        raise ArgumentsError(f"{path}, line {number}: {len(fields)} columns, where the headings have {len(names)}.")
+        raise ArgumentsError(f"{path}, line {number}: {len(fields)} columns, but the headings have {len(names)}.")
     values = {name: field.strip() or None for name, field in zip(names, fields, strict=True)}
     action = values.get("action") or "queue"
     if action not in ("queue", "skip"):

@@ -25,11 +25,12 @@ from codat_notebook.cli.stopping import ArgumentsError, CommandError, NoMatchErr
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError, InvalidRequestError, shown
 from codat_notebook.models.operations import GetCompanyRequest, check
 from codat_notebook.models.secret import Secret
-from codat_notebook.models.vocabulary import did_you_mean
+from codat_notebook.models.vocabulary import ID, did_you_mean, nearest
 from codat_notebook.planning.plan import totals
 from codat_notebook.planning.selection import select
 from codat_notebook.planning.snapshots import names_and_tags, read_facts
-from codat_notebook.runs.context import company_meant, find_companies
+from codat_notebook.runs.context import find_companies, meant
+from codat_notebook.runs.polling import LARGEST_PAGE
 from codat_notebook.runs.refreshing import check_words
 from codat_notebook.runs.store import JournalError, JournalUnwritableError
 from codat_notebook.runs.targets import Targets, read_targets
@@ -41,14 +42,15 @@ _WATCHED, _LOGGED = 1.0, 15.0
 #: Statuses of answers that say what is wrong with the key, or with what it may do.
 _OF_THE_KEY = ("401", "402", "403")
 _AGAIN = (
-    "It may be run again: what was queued and still runs is attached to and not queued twice; what has ended "
-    "meanwhile is read once more."
+    "You can run it again: what was queued and is still running is not queued twice; what has ended "
+    "meanwhile is read again."
 )
 
 
 def refresh(arguments: Namespace, stop: Stop) -> Exit:
     """Refresh what the arguments say, and return the exit code."""
     job: Job | None = None
+    then: str | None = None
     try:
         with connected(arguments) as session:
             job = _job(session, arguments, stop)
@@ -63,12 +65,13 @@ def refresh(arguments: Namespace, stop: Stop) -> Exit:
         code, problem = Exit.OPEN, "Stopped before the refresh began."
     except NoMatchError as error:
         code, problem = (Exit.DONE if arguments.allow_empty else Exit.NO_MATCH), str(error)
+        then = None if arguments.allow_empty else error.next(arguments.words)
     except CommandError as error:
         error.then = error.then or _next(arguments, error.code, job)
         if arguments.json:
             _tell(arguments, job, error.code, str(error), error.then)
         raise
-    then = _next(arguments, code, job)
+    then = then or _next(arguments, code, job)
     _tell(arguments, job, code, problem, then)
     if problem is not None:
         say(f"codat-notebook: {problem}")
@@ -124,6 +127,8 @@ def _asked(session: Session, arguments: Namespace) -> pd.DataFrame | Targets | N
         if arguments.plan is not None:
             targets = read_targets(read_plan(arguments.plan))
         elif (company := company_id(session, arguments.company)) is not None:
+            if arguments.connection is not None:
+                _check_connection(session, company, arguments.connection)
             targets = read_targets(company, arguments.types, arguments.connection, arguments.product)
         else:
             return None
@@ -150,8 +155,8 @@ def _by_rule(session: Session, arguments: Namespace) -> pd.DataFrame:
     if why is None and plan is not None and not plan.empty:
         return plan
     if not (why and platforms and arguments.allow_empty):
-        raise NoMatchError(why or "No company meets all of the rule's conditions.")
-    say(why)
+        raise why or NoMatchError("No company meets all of the rule's conditions.")
+    say(str(why))
     return _planned(session, arguments, platforms)
 
 
@@ -168,9 +173,9 @@ def _planned(session: Session, arguments: Namespace, platforms: list[str] | None
     )
 
 
-def _matching(session: Session, arguments: Namespace) -> tuple[str | None, list[str]]:
-    """What of the rule matches nothing, in a sentence (``None``: all of it does), and the platforms that do, unless it
-    is a tag that does not."""
+def _matching(session: Session, arguments: Namespace) -> tuple[NoMatchError | None, list[str]]:
+    """What of the rule matches nothing (``None``: all of it does), and the platforms that do, unless it is a tag that
+    does not."""
     if not (arguments.tag or arguments.platform):
         return None, []
     snapshots = session.context.engine.call(read_facts(session.context, select()))
@@ -178,12 +183,14 @@ def _matching(session: Session, arguments: Namespace) -> tuple[str | None, list[
     tags = {f"{name}={value}" for name, value in pairs}
     for tag in (f"{name}={value}" for name, value in arguments.tag or ()):
         if tag not in tags:
-            return f"No company has the tag {tag[:80]!r}.{did_you_mean(tag, tags)}", []
+            why = f"No company has the tag {tag[:80]!r}.{did_you_mean(tag, tags)}"
+            return NoMatchError(why, tag, nearest(tag, tags)), []
     spelled = {name.casefold() for name in names}
     known = [name for name in arguments.platform or () if name.casefold() in spelled]
     for name in arguments.platform or ():
         if name not in known:
-            return f"No connection is to a platform {name[:80]!r}.{did_you_mean(name, names)}", known
+            why = f"No connection is to a platform {name[:80]!r}.{did_you_mean(name, names)}"
+            return NoMatchError(why, name, nearest(name, names)), known
     return None, known
 
 
@@ -199,9 +206,22 @@ def company_id(session: Session, company: str | None) -> str | None:
     if len(named) == 1:
         return named[0]
     if named:
-        raise ArgumentsError(f"There are {len(named)} companies of that name: {', '.join(named[:5])}. Give the id.")
-    meant = session.context.engine.call(company_meant(session.client, company))
-    raise NoMatchError(f"There is no company {company[:80]!r}: give its whole name, or its id.{meant}")
+        raise ArgumentsError(f"There are {len(named)} companies with this name: {', '.join(named[:5])}. Give the id.")
+    companies = session.context.engine.call(find_companies(session.client, None, LARGEST_PAGE))
+    why = f"There is no company {company[:80]!r}: give its whole name, or its id.{meant(company, companies)}"
+    raise NoMatchError(why, company, nearest(company, [each.name for each in companies if each.name]))
+
+
+def _check_connection(session: Session, company_id: str, given: str) -> None:
+    """Raise :class:`NoMatchError` for a connection that is not named by an id, with those that the company has."""
+    if ID.fullmatch(given):
+        return
+    company = session.client.companies.get(request={"company_id": company_id})
+    there = {each.id: each.platform_name or each.integration_key or "" for each in company.data_connections or ()}
+    alike = [id for id, platform in there.items() if given.casefold() in platform.casefold()]
+    told = ", ".join(f"{id} ({platform})" for id, platform in there.items()) or "none"
+    why = f"{company.name} has no connection {given[:80]!r}: give its id. There are: {told}."
+    raise NoMatchError(why, given, alike[0] if len(alike) == 1 else None)
 
 
 def _reading() -> Callable[[int, int], object]:

@@ -10,14 +10,14 @@ import errno
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Thread
 from types import FrameType
 from typing import Self, TypeVar
 
-from codat_notebook.cli.exits import Exit
+from codat_notebook.cli.exits import Exit, instead, shown_command
 
 T = TypeVar("T")
 
@@ -33,6 +33,10 @@ class CommandError(Exception):
         super().__init__(text)
         #: The command to run next, where it is not the help of the command that was run.
         self.then = then
+
+    def next(self, words: Sequence[str]) -> str | None:
+        """The command to run next after that of these words; ``None`` for its help."""
+        return self.then
 
     @classmethod
     def port(cls, port: int, error: OSError) -> Self:
@@ -56,9 +60,17 @@ class StoppedError(CommandError):
 
 
 class NoMatchError(CommandError):
-    """What is named by id, name, tag or platform is not there."""
+    """What was ``named`` (by id, name, tag or platform) is not there; ``meant`` was probably this."""
 
     code = Exit.NO_MATCH
+
+    def __init__(self, text: str, named: str = "", meant: str | None = None) -> None:
+        super().__init__(text)
+        self._named, self._meant = named, meant
+
+    def next(self, words: Sequence[str]) -> str | None:
+        """The same command, with what was meant."""
+        return shown_command(instead(words, self._named, self._meant)) if self._meant else None
 
 
 class Stopped(Exception):

@@ -28,8 +28,8 @@ def running_loop() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
     except RuntimeError:
         raise RuntimeError(
-            "This is awaited on an event loop of asyncio, and none runs here. Under trio, make the blocking call in a "
-            "thread: await trio.to_thread.run_sync(lambda: session.status(company_id))."
+            "This must be awaited on an asyncio event loop, and none is running here. Under trio, make the blocking "
+            "call in a thread: await trio.to_thread.run_sync(lambda: session.status(company_id))."
         ) from None
 
 

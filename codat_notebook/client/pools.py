@@ -63,7 +63,7 @@ def pool(base: str, note: Note, *, awaits: bool = False) -> Any:
     except (ValueError, httpx.InvalidURL):  # whose texts quote the address, which may hold a password
         raise Unusable(
             f"the proxy that {_variables()} names cannot be used: its address must begin with http:// or https:// "
-            "(with httpx[socks] also socks5://), an IPv6 address in it stand in brackets, a password be percent-encoded"
+            "(with httpx[socks] also socks5://), with an IPv6 address in brackets and a password percent-encoded"
         ) from None
 
 

@@ -306,7 +306,7 @@ class Sending(Generic[R]):
         self.record.key = str(uuid.uuid4())
         self.record.key_first = None
         self.record.renewed = True
-        self.decide("sending it under a new key: what was named as in progress had ended before")
+        self.decide("sending it under a new key: the operation named as in progress had already ended")
         return None
 
     def _until_shown(self, error: errors.CodatLendingError) -> Flow[R]:

@@ -271,8 +271,8 @@ class OneProduct(AllTypes):
             error.action = "Wait until what is being read has ended, then refresh the product again."
         elif "support data refreshing" in error.body:
             way = way_of(self.intent.product or "") or "See its own documentation (https://docs.codat.io)."
-            error.message += f" Only custom products can be refreshed by themselves. {way}"
-            error.action = "Refresh it as its documentation says; this call is never the way."
+            error.message += f" Only custom products can be refreshed on their own. {way}"
+            error.action = "Refresh it as its documentation says; this call cannot."
         elif self.intent.data_types:
             queued, raw = error.queued, error.raw_response
             error = errors.ConfigurationError(

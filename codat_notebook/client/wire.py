@@ -124,7 +124,7 @@ def server(url: str, *, secrets: Sequence[Secret] = (), allow_insecure: bool = F
         )
     if parts.scheme == "http" and not is_loopback(url) and not allow_insecure:
         raise errors.ConfigurationError(
-            "The server address would have the API key sent unencrypted to another machine. "
+            "This server address would send the API key unencrypted to another machine. "
             "Use https, or pass allow_insecure=True."
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
@@ -141,7 +141,7 @@ def headers(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     pairs = tuple((str(name), str(text)) for name, text in given.items())
     for name, text in pairs:
         if not _HEADER_NAME.fullmatch(name):
-            raise errors.InvalidRequestError("http_headers: one of the names is not a header's. Nothing was sent.")
+            raise errors.InvalidRequestError("http_headers: one of the names is not a header name. Nothing was sent.")
         if not text.isascii() or not text.isprintable():
             raise errors.InvalidRequestError(f"http_headers: {name[:40]!r} cannot be sent. Nothing was sent.")
     return pairs

@@ -47,7 +47,7 @@ class MissingHeaderError(EventError):
 
 
 class SignatureError(EventError):
-    """No signature fits: another secret, a changed body, or not from Codat."""
+    """No signature matches: another secret, a changed body, or not from Codat."""
 
 
 class StaleTimestampError(EventError):
@@ -84,7 +84,7 @@ class SigningSecret:
             keys = []
         if not keys or not all(keys):
             raise ConfigurationError(
-                "The signing secret cannot be one: it is 'whsec_' and some Base64, as the Portal shows it for the "
+                "This is not a signing secret: one is 'whsec_' followed by Base64, as the Portal shows it for the "
                 "endpoint. It is not shown here."
             )
         return cls(tuple(keys))
@@ -142,10 +142,10 @@ def verify(
         raise MissingHeaderError(f"The delivery has no {' and no '.join(missing)}.")
     id, at, signatures = (given[name] for name in names)
     if not (at.isascii() and at.isdigit() and len(at) <= 11):
-        raise MissingHeaderError("The delivery's webhook-timestamp is no number of seconds.")
+        raise MissingHeaderError("The delivery's webhook-timestamp is not a number of seconds.")
     raw = body.encode("utf-8", "replace") if isinstance(body, str) else body
     if not secret.fits(signatures, f"{id}.{at}.".encode("utf-8", "replace") + raw):
-        raise SignatureError("No signature fits: another secret, a changed body, or a sender that is not Codat.")
+        raise SignatureError("No signature matches: another secret, a changed body, or a sender that is not Codat.")
     now = now or datetime.now(UTC)
     apart = abs(now.timestamp() - int(at))
     if apart > (interval(tolerance, "tolerance") if isinstance(tolerance, str) else tolerance).total_seconds():
@@ -240,7 +240,7 @@ def parse(body: bytes | str | Mapping[str, Any]) -> Event:
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise UnreadableEventError("The body is not JSON.") from None
     if not isinstance(told, Mapping) or not (_text(told, "eventType") or _text(told, "RuleType")):
-        raise UnreadableEventError("The body is no event: it names no type.")
+        raise UnreadableEventError("The body is not an event: it has no type.")
     if not _text(told, "eventType"):
         return _legacy(told)
     payload = _mapping(told, "payload")

@@ -54,7 +54,7 @@ class Receiver:
     async def _taken(self, scope: Message, receive: Callable[[], Awaitable[Message]]) -> tuple[int, str]:
         """The status to answer with, and what to tell."""
         if scope["method"] not in ("POST", "PUT"):  # a transformation may make it a PUT
-            return 405, f"refused: {scope['method']} is no delivery"
+            return 405, f"refused: {scope['method']} is not a delivery"
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             async with asyncio.timeout(SLOWEST):
@@ -68,7 +68,7 @@ class Receiver:
         except EventError as error:
             return error.status, f"refused: {error}"
         if (news := self._inbox.take(event)) is None:
-            return 204, f"{event}: heard before"
+            return 204, f"{event}: received before"
         self._hand_on(news)
         return 204, str(event)
 

@@ -86,7 +86,7 @@ def _amount(value: Any) -> float:
     except (TypeError, ValueError):
         amount = math.nan
     if not 0 <= amount < math.inf:
-        raise ValueError(f"prices: a price is a number of money, at least 0, not {value!r}.")
+        raise ValueError(f"prices: a price is a number of at least 0, not {value!r}.")
     return amount
 
 
@@ -272,7 +272,7 @@ def _scheduled(load: Load, schedule: Mapping[str, int] | None) -> dict[Kind, flo
 
 def schedule_note(load: Load, schedule: Mapping[str, int] | None) -> str:
     """What is to be said of Codat's own schedule."""
-    first = "The first thing to consider: Codat refreshes by itself as its sync settings say, with no request of yours."
+    first = "Consider this first: Codat refreshes by itself, as its sync settings say, without any of your requests."
     if schedule is None:
         return f"{first} The settings could not be read."
     if load.types is None:

@@ -402,7 +402,7 @@ def _wanted(companies: Any, data_types: Any, report: Any, tags: Any, platform: A
     """What is to be counted; and the count itself where it needs no company to be asked for."""
     if not _is_number(companies):
         if isinstance(data_types, int):
-            raise ValueError("A number of data types goes with a number of companies: name the types of real ones.")
+            raise ValueError("A number of data types goes with a number of companies: name the types for real ones.")
         if "action" in getattr(companies, "columns", ()):
             return Selection(), estimate.of_plan(companies)
         return select(companies, data_types, report=report, tags=tags, platform=platform), None

@@ -195,7 +195,7 @@ def find(snapshot: CompanySnapshot, question: Question, now: datetime) -> Found:
     """Hold a company against the rules, as it was read, at a moment."""
     if snapshot.facts is None or snapshot.trouble:
         what = snapshot.trouble or "could not be read"
-        how = "Check the id; what went wrong stands in session.errors."
+        how = "Check the id; see session.errors for what went wrong."
         reason = Reason("unknown", None, None, f"{what[0].upper()}{what[1:]}.", how, "us", INFERRED)
         return Found([reason], [], [name for types in question.types(()).values() for name in types])
     return _Examination(snapshot, question, now).found()
@@ -262,8 +262,8 @@ class _Examination:
         counting = (linked + lost) or connections
         for connection in connections:
             if connection not in counting:
-                what = f"Not linked ({plain_status(connection.status).lower()}); another source of the kind is."
-                self._tell(False, Reason("not_linked", None, connection, what, "Nothing, if that is meant.", "us",
+                what = f"Not linked ({plain_status(connection.status).lower()}); another source of this kind is."
+                self._tell(False, Reason("not_linked", None, connection, what, "Nothing, if that is intended.", "us",
                     _CONNECTIONS))  # fmt: skip
         purpose = self.question.purpose
         for name in types:
@@ -278,7 +278,7 @@ class _Examination:
             what = f"No {kind.removeprefix('a ')} is connected."
             if facts is not None and facts.only_parent:
                 what = f"It is {facts.only_parent}."
-            how = f"Ask the customer to link {kind}; what you do not use, leave out of the sources."
+            how = f"Ask the customer to link {kind}; leave out of the sources what you do not use."
             self._tell(needed, Reason("missing_connection", name, None, what, how, "customer",
                 self.question.purpose.source, link_url=(facts and facts.redirect) or None))  # fmt: skip
             return
@@ -314,7 +314,7 @@ class _Examination:
         if not connection.is_linked:
             return self._not_linked(reason, connection, read)
         if cell is not None and ((connection.id, name) in self.snapshot.running or _runs(cell)):
-            what = "On its way for days; it may never end." if cell.overdue else "Being read now."
+            what = "In progress for days; it may never end." if cell.overdue else "Being read now."
             how, who = ("Contact Codat's support.", "codat") if cell.overdue else ("Wait until it has ended.", "wait")
             return replace(reason, code="running", what=what, action=how, who=who, source=_STATUS,
                 since=cell.last_requested)  # fmt: skip
@@ -393,7 +393,7 @@ class _Examination:
                     "this connection" if same else "other connections",
                 )
                 self._tell(blocks, Reason("skew", name, connection,
-                    f"Read {apart} before other data of {of}, and may not go with that.",
+                    f"Read {apart} before other data of {of}, and may not match it.",
                     "Refresh what belongs together at the same time.", "refresh", _REFRESH, read))  # fmt: skip
 
 

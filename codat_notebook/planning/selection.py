@@ -111,7 +111,7 @@ def _targets(what: Any) -> dict[str, tuple[Target, ...]] | None:
 
 def _id(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"A company is named by its id, a text; {value!r} is none.")
+        raise ValueError(f"Name a company by its id, a text; {value!r} is not one.")
     return value.strip().lower()
 
 
@@ -122,7 +122,7 @@ def _texts(values: Any, what: str) -> list[str]:
     texts = list(values) if isinstance(values, Iterable) else [values]
     wrong = next((value for value in texts if not isinstance(value, str)), None)
     if wrong is not None or not isinstance(values, Iterable):
-        raise ValueError(f"{what}: a text, or several; {wrong!r} is none.")
+        raise ValueError(f"{what}: a text, or several; {wrong!r} is not one.")
     return texts
 
 

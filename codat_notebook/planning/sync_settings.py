@@ -172,7 +172,7 @@ def _lacking(
         return
     if name in REFERENCE_DATA:
         if setting.window_months or setting.from_utc:
-            what = f"{said}: other records refer to this list, which is read in part."
+            what = f"{said}: other records refer to this list, which is only partly read."
             yield "window on reference data", what, f"Remove its window {_WHERE}.", _PAGE
     elif (back := months_read(setting, now, now)) < months:
         how = f"Widen the window {_WHERE}; a full sync has to follow."

@@ -258,7 +258,7 @@ class Readiness:
         said = []
         if (eta := self.eta) is not None:
             low, high = (duration(each.total_seconds()) for each in eta)
-            said.append(f"By its own history, reading takes {low} to {high}.")
+            said.append(f"Going by its history, reading takes {low} to {high}.")
         if not self.ready and any(each.who not in _NOBODY for each in self._found.reasons) and self.missing:
             said.append(ALONE)
         return [*said, UNSEEN]

@@ -109,6 +109,6 @@ def _shown(call: F, method: Callable[..., Any], twin: str = "") -> F:
     method.__qualname__ = method.__qualname__.replace("._", ".")  # which errors about arguments name
     call.__qualname__ = method.__qualname__ + twin
     call.__module__ = method.__module__
-    call.__doc__ = f"As :meth:`{name}`, to await; the event loop goes on meanwhile." if twin else method.__doc__
+    call.__doc__ = f"As :meth:`{name}`, to await; the event loop keeps running." if twin else method.__doc__
     call.__signature__ = signature.replace(return_annotation=result)  # type: ignore[attr-defined]  # inspect reads it
     return call

@@ -353,7 +353,7 @@ def end_of(companies: Sequence[CompanyRun], *, cancelled: bool = False) -> tuple
         return "stopped", "not watching; this view is out of date"
     if {company.phase for company in companies} == {"failed"}:
         return "failed", companies[0].note
-    unqueued = "what was not queued is left so: run.watch_again(queue=True) queues it"
+    unqueued = "the rest was never queued: run.watch_again(queue=True) queues it"
     return "done", next((each.note or unqueued for each in companies if each.phase == "stopped"), None)
 
 

@@ -194,7 +194,7 @@ class RunContext:
             last = self.governor.reasons.get((event.company_id or "").lower(), "")
             why = event.reason if last in event.reason else f"{last}; {event.reason}"
             error = NoResponseError(f"{why}, for {event.waited + event.seconds:.0f} s and more ({event.call})")
-            error.action = "Nothing to do yet: it is tried again until the call times out."
+            error.action = "Nothing to do yet: the request is repeated until the call times out."
             self.report(error, "Codat has not answered this request", Subject(company_id=event.company_id))
 
     def told(self, event: CodatEvent) -> None:
@@ -233,7 +233,7 @@ class RunContext:
         try:
             return await asyncio.to_thread(keep, self.memory)
         except JournalError as error:
-            self.report(error, "What was seen is not remembered")
+            self.report(error, "What was seen could not be stored in the memory")
             return None
 
     def copied(self, text: str) -> None:
@@ -294,10 +294,11 @@ async def find_companies(client: CodatLending, search: str | None, limit: int | 
 async def company_meant(client: CodatLending, name: str) -> str:
     """The company that somebody probably meant by a name, as a sentence, with its id where no other has the same name;
     empty where none is near."""
-    return _meant(name, await find_companies(client, None, LARGEST_PAGE))
+    return meant(name, await find_companies(client, None, LARGEST_PAGE))
 
 
-def _meant(name: str, companies: Iterable[Company]) -> str:
+def meant(name: str, companies: Iterable[Company]) -> str:
+    """:func:`company_meant` of these companies."""
     called = [(each.name, each.id) for each in companies if each.name]
     near = nearest(name, [each for each, _ in called])
     ids = [id for each, id in called if each == near]
@@ -310,9 +311,9 @@ async def check_ids(client: CodatLending, company_ids: Iterable[str], *, where_n
     names = [name for name in company_ids if not ID.fullmatch(name)]
     companies = await find_companies(client, None, LARGEST_PAGE) if names else []
     for name in names[:FEW]:  # to compare one with all names takes a moment
-        if (meant := _meant(name, companies)) or not where_near:
+        if (told := meant(name, companies)) or not where_near:
             find = "session.companies(search=...) finds it"
-            raise InvalidRequestError(f"A company is named by its id, a UUID, not {name[:80]!r}: {find}.{meant}")
+            raise InvalidRequestError(f"Name a company by its id, a UUID, not {name[:80]!r}: {find}.{told}")
 
 
 async def find_operations(client: CodatLending, company_id: str, limit: int | None) -> list[PullOperation]:
@@ -334,7 +335,7 @@ async def custom_connection(client: CodatLending, facts: CompanyFacts, data_type
         return linked[0]
     named = ", ".join(f"{facts.platforms[id]} {id}" for id in linked)
     which = f"There are {named}." if linked else "None of the company's connections is linked."
-    raise InvalidRequestError(f"{data_type} is queued on one connection: name it by connection_id=. {which}")
+    raise InvalidRequestError(f"{data_type} is queued on one connection: name it with connection_id=. {which}")
 
 
 async def _first(iterate: Callable[..., AsyncIterator[T]], request: Mapping[str, Any], limit: int | None) -> list[T]:

@@ -13,11 +13,12 @@ thousands of times a minute. What an observer raises goes to the loop's exceptio
 import asyncio
 import atexit
 import concurrent.futures
+import contextlib
 import math
 import threading
 import time
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from codat_notebook import forking
@@ -175,11 +176,22 @@ class Engine:
         """Return once what is due has been drawn: else a view would show for ever what was so a moment before the end
         of its session, or of the last cell that papermill runs."""
         if self.running and not self.on_thread:
-            try:
+            with self._perhaps_closed():
                 self.call(self._settle())
-            except (concurrent.futures.CancelledError, RuntimeError):
-                if not self.closed:  # a release on another thread closes it just then
-                    raise
+
+    async def settle_async(self) -> None:
+        """:meth:`settle`, to await on another event loop."""
+        if self.running and not self.on_thread:
+            with self._perhaps_closed():
+                await wait_async(self.submit(self._settle()))
+
+    @contextlib.contextmanager
+    def _perhaps_closed(self) -> Iterator[None]:
+        try:
+            yield
+        except (concurrent.futures.CancelledError, RuntimeError):
+            if not self.closed:  # a release on another thread closes it just then
+                raise
 
     def close(self) -> None:
         """Cancel what runs, end the threads. Called at exit; safe to call twice."""
@@ -203,6 +215,13 @@ def wait(future: concurrent.futures.Future[T], timeout: float | None = None) -> 
             raise TimeoutError
         concurrent.futures.wait([future], min(_WAKE, rest))
     return future.result()
+
+
+async def wait_async(future: concurrent.futures.Future[Any]) -> None:
+    """Await the end of a future of the engine. Only its failure is raised; cancelling the waiter leaves it alone."""
+    await asyncio.wait([asyncio.wrap_future(future)])
+    if not future.cancelled():
+        future.result()
 
 
 _engine: Engine | None = None

@@ -130,7 +130,7 @@ def kept_run(path: Path, before: KeptRun | None = None) -> KeptRun | None:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY):
-            return KeptRun(path, problem=f"{error}: open it to hear what is wrong")
+            return KeptRun(path, problem=f"{error}: open it to see what is wrong")
     user = _user(path) if code == sqlite3.SQLITE_BUSY else ""  # else a process was killed while it wrote
     return replace(_beside(path) or before or KeptRun(path, unfinished=True), user=user)
 

@@ -64,7 +64,7 @@ async def look(company: CompanyRun, durations: Durations) -> None:
     if _ended(company):
         return
     if company.queued and company.rows and not any(row.open for row in company.rows):
-        company.set_phase(company.phase, "looking for what Codat may have queued all the same")
+        company.set_phase(company.phase, "looking for what Codat may have queued anyway")
 
 
 def _ended(company: CompanyRun) -> bool:

@@ -93,7 +93,7 @@ class Governor:
         until = self._now + self._clock.real(max((moment - self._clock.now()).total_seconds(), 0.0))
         if until > self._until:
             self._until = until
-            self._why = why or f"Codat asks to wait until {local(moment)}"
+            self._why = why or f"Codat asks us to wait until {local(moment)}"
 
     @property
     def trying(self) -> bool:

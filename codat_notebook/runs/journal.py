@@ -334,7 +334,7 @@ def _about_new(
     if context.closed:  # before a journal is locked
         raise RuntimeError(CLOSED)
     if not (reserve >= 0 and patience >= 0):
-        raise ValueError("reserve and patience are 0 or more.")
+        raise ValueError("reserve and patience must be 0 or more.")
     about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
     about |= {} if targets.product is None else {"product": targets.product}
     return {**about, **(notes or {}), "plan": targets.digest}
@@ -443,7 +443,7 @@ def _restored(
         kept.append(own)
     skipped = tuple(Skipped(*values) for values in store.read("SELECT * FROM skipped"))
     if {**about, **_number_of(kept, skipped)} != about and "companies" in about:
-        bad.append("the companies, or what was left out, are not all there")
+        bad.append("some companies, or some of what was left out, are missing")
     if bad:
         raise _damaged(store, bad)
     product = about.get("product")

@@ -19,7 +19,7 @@ from codat_notebook.runs.targets import Skipped, Target, Targets
 
 #: What the run before has read so short a time before is not read again.
 LATELY: Final = timedelta(hours=1)
-_REASON: Final = "refreshed less than an hour before, by the run before this one in the journal"
+_REASON: Final = "refreshed less than an hour earlier, by the previous run in the journal"
 _TABLE: Final = "CREATE TABLE IF NOT EXISTS plans (position INTEGER PRIMARY KEY, plan TEXT NOT NULL, sum INTEGER)"
 
 
@@ -40,7 +40,7 @@ def waiting(store: Store) -> list[WaitingPlan]:
     for position, text, sum in store.read("SELECT * FROM plans ORDER BY position"):
         if sum != checksum([text]):
             raise JournalDamagedError(
-                f"The journal {store.path} is damaged: a plan that waits is not as it was written."
+                f"The journal {store.path} is damaged: a waiting plan has changed since it was written."
             )
         told = json.loads(text)
         companies = {id: _pairs(targets) for id, targets in told["companies"]}

@@ -29,7 +29,7 @@ R = TypeVar("R")
 KEPT = 2_000
 _QUEUED = {
     "no": " Nothing was queued.",
-    "unknown": " It may have been queued all the same: check the history before you refresh it again.",
+    "unknown": " It may have been queued anyway: check the history before you refresh it again.",
 }
 
 
@@ -66,7 +66,7 @@ class ErrorRecord(Subject):
 
 
 class RefreshError(errors.CodatLendingError):
-    """A refresh that did not end well. ``records`` are what went wrong in it; what the first one says, the error says:
+    """A refresh that did not complete. ``records`` are what went wrong in it; what the first one says, the error says:
     ``action``, ``retry_at``, ``correlation_id`` and, where it was an answer, ``status_code``."""
 
     def __init__(self, total: str, records: Sequence[ErrorRecord]) -> None:
@@ -126,7 +126,7 @@ def _advice(error: errors.CodatLendingError) -> tuple[str, str]:
             "The answer does not look like Codat's.",
             "Check the address, and that no proxy answers instead.",
         )
-    return said, "Correct what the message names and try again."
+    return said, "Correct what the message points out and try again."
 
 
 def _sentence(text: str) -> str:

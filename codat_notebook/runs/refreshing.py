@@ -31,7 +31,7 @@ class Runs(list[RefreshRun]):
             return super().__getitem__(which)
         run = next((run for run in self if run.id == which), None)
         if run is None:
-            raise KeyError(f"no run {which!r} in this session, or nobody holds it any more")
+            raise KeyError(f"no run {which!r} in this session, or it is no longer kept")
         return run
 
 
@@ -46,7 +46,7 @@ async def check_words(
     for id, names in unknown.items():
         if not isinstance(told := facts[id], CompanyFacts):
             continue  # the run tells what is wrong with the company
-        check_types(names, set().union(*told.supported.values()), f" To refresh it all the same, {insist}.")
+        check_types(names, set().union(*told.supported.values()), f" To refresh it anyway, {insist}.")
 
 
 def _checked(context: RunContext, targets: Targets, allow_unknown: bool) -> Steps[None]:

@@ -26,7 +26,7 @@ from codat_notebook.models.errors import CodatLendingError, shown
 from codat_notebook.runs.attempts import Retries, carried, retries_of
 from codat_notebook.runs.company_run import CompanyRun, end_of, summary_of
 from codat_notebook.runs.context import CompanyFacts, RunContext
-from codat_notebook.runs.engine import Observer, Throttle, wait
+from codat_notebook.runs.engine import Observer, Throttle, wait, wait_async
 from codat_notebook.runs.journal import Journal, Start
 from codat_notebook.runs.records import ErrorRecord, RefreshError
 from codat_notebook.runs.rows import STATES, Row, RunProgress, ended, line_of, progress_of, remedies_of
@@ -381,7 +381,7 @@ class RefreshRun:
         """
         self._check()
         if self._context.engine.on_thread:
-            raise RuntimeError("run.wait() would wait for its own thread: use `await run` there.")
+            raise RuntimeError("run.wait() would wait for its own thread: use `await run` here.")
         until = math.inf if timeout is None else time.monotonic() + timeout
         told = None
         while not self._future.done() and (rest := until - time.monotonic()) > 0:
@@ -395,11 +395,8 @@ class RefreshRun:
     def __await__(self) -> Generator[Any, None, "RefreshRun"]:
         self._check()
         running_loop()
-        try:
-            yield from asyncio.shield(asyncio.wrap_future(self._future)).__await__()
-        except asyncio.CancelledError:
-            if not self._future.cancelled():
-                raise  # the waiter was cancelled, not the run
+        yield from wait_async(self._future).__await__()
+        yield from self._context.engine.settle_async().__await__()
         return self
 
     def raise_for_outcome(self) -> "RefreshRun":
@@ -414,7 +411,7 @@ class RefreshRun:
             raise RuntimeError("This run has not ended yet: wait for its end, or await it.")
         if (bad := [row for row in self.rows if row.state != "complete"]) or self.phase == "failed":
             errors = [row.error for row in bad if row.error]
-            raise RefreshError(f"{len(bad):,} of {len(self.rows):,} did not end well.", errors)
+            raise RefreshError(f"{len(bad):,} of {len(self.rows):,} did not complete.", errors)
         return self
 
     def pause(self) -> None:

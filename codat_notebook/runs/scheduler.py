@@ -164,7 +164,7 @@ class Scheduler:
     # Work.
 
     async def patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """What has to be known before the work begins, asked for again each time that Codat asks to wait first."""
+        """What has to be known before the work begins, asked for again each time that Codat asks us to wait first."""
         governor = self.context.governor
         self._asking = self._now
         while True:
@@ -272,7 +272,7 @@ class Scheduler:
         reasons = self.context.governor.reasons
         if (asked := self._now - self._asking) >= SILENCE:
             why = next(reversed(reasons.values()), "no answer yet")
-            return f"waiting {asked:.0f} s for Codat to tell of the companies ({why})"
+            return f"waiting {asked:.0f} s for Codat to list the companies ({why})"
         waits = [(each.waited, each) for each in tuple(self.companies.values()) if each.since]
         long = [(seconds, each) for seconds, each in waits if seconds >= SILENCE]
         if not long:

@@ -69,7 +69,7 @@ _HELD: Final = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 _REMEDIES: Final = {
     errno.ENAMETOOLONG: "Choose a shorter name",
     errno.ENOSPC: "Make room on the disk",
-    errno.EIO: "The disk, or the network folder, does not work as it should: choose a folder on another one",
+    errno.EIO: "The disk, or the network folder, is not working properly: choose a folder on another disk",
 }
 
 #: What to do about a damaged journal.
@@ -304,14 +304,14 @@ def is_there(path: Path, form: Format = JOURNAL) -> bool:
             with suppress(FileNotFoundError):
                 os.stat(f"{path}{beside}")  # a name that is too long for these, too, is told before it is used
         if not stat.S_ISREG(os.stat(path).st_mode) and not path.is_dir():  # a pipe would be waited for
-            raise NotAJournalError(f"{path} is no file that a {form.noun} can be in. Choose another name.")
+            raise NotAJournalError(f"{path} cannot hold a {form.noun}. Choose another name.")
         with open(path, "rb") as file:
             head = file.read(100)
     except FileNotFoundError:
         return False
     except ValueError as error:  # a NUL inside, or what the file system cannot encode
         raise JournalUnwritableError(
-            f"The {form.noun}'s name {str(path)!r} cannot be that of a file. Choose another name."
+            f"The {form.noun} {str(path)!r} has no valid file name. Choose another name."
         ) from error
     except OSError as error:
         raise _unwritable(path, error, form.noun) from error
@@ -346,7 +346,7 @@ def _locked(path: Path, lock: Callable[[IO[str]], object]) -> IO[str]:
             ) from error
         raise JournalUnwritableError(
             f"The journal {path} cannot be locked: {error.strerror or error}. Without a lock two processes could queue "
-            "the same; network folders often have none. Choose a folder on a disk of this machine."
+            "the same; network folders often cannot lock. Choose a folder on a disk of this machine."
         ) from error
     file.seek(0)
     file.truncate()

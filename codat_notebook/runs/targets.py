@@ -93,13 +93,13 @@ def read_targets(
             raise ValueError("Name at least one data type, such as 'invoices', or use session.refresh_all(company_id).")
         if wrong := [name for name in data_types if not isinstance(name, str)]:
             raise ValueError(
-                f"Data types are texts, given one by one: refresh(id, 'invoices', 'bills'); not {wrong[0]!r}."
+                f"Give data types as strings, one by one: refresh(id, 'invoices', 'bills'); not {wrong[0]!r}."
             )
         return Targets.of((what, (name, connection_id)) for name in data_types)
     if not isinstance(what, Mapping) and not hasattr(what, "columns"):
         raise ValueError(f"A refresh takes a company's id, a mapping or a DataFrame, not {type(what).__name__}.")
     if data_types or connection_id is not None:
-        raise ValueError("A plan already names its data types and connections: give no others beside it.")
+        raise ValueError("A plan already names its data types and connections: give no others with it.")
     if isinstance(what, Mapping):
         return _of_mapping(what)
     lines = plan_lines(what, "company_id", "data_type")
@@ -154,7 +154,7 @@ def everything(companies: str | Iterable[str], product: str | None = None) -> Ta
         raise ValueError(f"A refresh of everything takes companies' ids, not {type(companies).__name__}.")
     ids = [companies] if isinstance(companies, str) else list(companies)
     if hasattr(companies, "columns") or not all(isinstance(id, str) for id in ids):
-        raise ValueError("Companies are named by their ids: refresh_all(frame['company_id']).")
+        raise ValueError("Name companies by their ids: refresh_all(frame['company_id']).")
     if not ids:
         raise ValueError("Name at least one company.")
     return Targets(dict.fromkeys(_first_spelling(ids).values()), product=product)

@@ -269,10 +269,15 @@ class Faults(SandboxSettings):
                 ``close_after``: close it after that many bytes of the body, whatever Content-Length says.
                 ``chance``: spoil each match only with that probability.
 
-        Returns the rule; its ``hits`` counts. Raises ``ValueError`` for a number out of range and a header that HTTP
-        does not have. Example: ``sandbox.faults.next(2, status=503, when="after", layer="inside", match="POST *")``
+        Returns the rule; its ``hits`` counts. Raises ``ValueError`` for what has another type or name, a number out of
+        range and a header that HTTP does not have. Example:
+        ``sandbox.faults.next(2, status=503, when="after", layer="inside", match="POST *")``
         """
-        return self.order(Rule(n, **how))
+        try:
+            rule = msgspec.convert({"n": n, **how}, Rule)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{error}. For two answers with 503, for example: faults.next(2, status=503).") from None
+        return self.order(rule)
 
     def order(self, rule: Rule) -> Rule:
         """Spoil requests as the rule says from now on."""

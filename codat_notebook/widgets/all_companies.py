@@ -58,7 +58,7 @@ GOOD_FOR = timedelta(minutes=15)
 EVERY = 0.5
 _UNREAD = "The companies could not be listed"
 READING = "Reading the companies…"
-UNSEEN_ALL = "Nobody has looked at any company that matches: click “Look at” on the first tab."
+UNSEEN_ALL = "No matching company has been looked at yet: click “Look at” on the first tab."
 
 
 def offer(
@@ -289,7 +289,8 @@ class AllCompanies:
         self._offered = (unseen if len(unseen) else shown["company_id"]).tolist()
         ticked = self._table.ticked & self._known.keys()
         self._meant = [id for id in self._known if id in ticked] or shown["company_id"].tolist()
-        self._table.tell_empty("This account has no company yet." if not self._failed else _UNREAD)
+        if frame.empty and self._task is None:  # else rows are on their way
+            self._table.tell_empty("This account has no companies yet." if not self._failed else _UNREAD)
         self._table.tell_more(self._told(len(shown), len(unseen), bool(ticked)))
         if self._state.tab == "freshness":
             ids = shown.loc[shown["seen"].notna(), "company_id"].tolist()
@@ -320,7 +321,7 @@ class AllCompanies:
         elif busy:
             text = f"{number(len(self._known))} of {count(self._total, 'company')} listed…" if self._total else READING
         else:
-            text = f"{_UNREAD}: these were known before." if self._failed else self._oldest_look()
+            text = f"{_UNREAD}. These are from an earlier list." if self._failed else self._oldest_look()
         plan = (len(self._meant), len(self._aged(self._meant)), ticked)
         actions = [["stop", "Stop"]] if busy else offer(matching, unseen, self._total, *plan)
         return {"text": text, "busy": busy, "failed": self._failed and not busy, "actions": actions}

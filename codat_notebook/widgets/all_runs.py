@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 #: Real seconds between two looks at the folder, and at a journal that another process has.
 EVERY, AGAIN = 2.0, 0.5
-_SHARED = "All visitors of this page use one account"
-_SEEN = ": they see what you start here, and you what they start"
+_SHARED = "All visitors to this page share one account"
+_SEEN = ": they see what you start here, and you see what they start"
 _UNOPENED = "The run could not be opened"
 
 
@@ -91,9 +91,9 @@ class AllRuns:
         self._table.update(frame)
         live = host() == "the app" and not self._session.is_sandbox
         shared = f"{_SHARED}{_SEEN if self._state.folder is not None else ''}." if live else ""
-        elsewhere = f"Those of another server are left out: {others:,}." if others else ""
+        elsewhere = f"Runs on another server are left out: {others:,}." if others else ""
         text = " ".join(filter(None, (self._waits, elsewhere, shared)))
-        self._table.tell_empty(" ".join(filter(None, ("Nothing was refreshed yet.", text))))
+        self._table.tell_empty(" ".join(filter(None, ("Nothing has been refreshed yet.", text))))
         more: MoreState = {"text": text, "busy": bool(self._waits), "failed": False, "actions": []}
         self._table.tell_more(more if text else None)
         self._timer = engine.loop.call_later(EVERY, self.follow)  # not after a failure, which is told once
@@ -139,7 +139,7 @@ class AllRuns:
         folder = self._state.folder
         path = await self._session.context.engine.in_worker(folder.find, name) if folder is not None else None
         if path is None:
-            raise JournalError(f"There is no run {name[:80]!r} here: it was deleted, or is of another folder.")
+            raise JournalError(f"There is no run {name[:80]!r} here: it was deleted, or is in another folder.")
         return path
 
     async def _found(self, path: Path, how: Callable[..., Start]) -> RefreshRun:
@@ -156,7 +156,7 @@ class AllRuns:
             if after is not None:
                 await asyncio.wait([after])
             while (run := await self._free(path)) is None:  # also while a page that was closed just now ends
-                self._waits = f"{name} is worked on by another page or process; it is opened here when that lets it go."
+                self._waits = f"{name} is in use by another page or process; it opens here once that is done."
                 self.follow()
                 await asyncio.sleep(AGAIN)
             self._watch(run) if after is not None else self.show(run)

@@ -172,7 +172,7 @@ def _note(verdicts: Counter[str | None]) -> str:
 
 
 def portfolio_state(
-    status: PortfolioStatus, first: int = 0, *, empty: str = "No company is in this portfolio.", opens: bool = False
+    status: PortfolioStatus, first: int = 0, *, empty: str = "This portfolio has no companies.", opens: bool = False
 ) -> HeatmapState:
     """The state of a :class:`Heatmap` of a portfolio, coloured by its goals."""
     rows, verdicts = portfolio_rows(status), Counter(map(status.verdict, status.current))

@@ -7,6 +7,8 @@ Running a console's cell again makes a console anew, and what the older one list
 console takes the place of the older one of the same session, or of the same cell: :class:`ConsoleRegistry`.
 """
 
+import asyncio
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,18 +18,26 @@ import ipywidgets
 from IPython import get_ipython
 
 from codat_notebook.forking import Lock
-from codat_notebook.markup import h
+from codat_notebook.markup import Markup, h
+from codat_notebook.models.secret import host
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.folder import RunFolder
 from codat_notebook.session import Session
 from codat_notebook.widgets.connect import WAYS
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.controller import Connector, Opening
-from codat_notebook.widgets.part import close_all, not_live
+from codat_notebook.widgets.part import Part, close_all, not_live
+from codat_notebook.widgets.table import FrameTable, table_html
 from codat_notebook.widgets.tabs import LABELS, PORTFOLIO
 
 #: What stands in the place of a console that is live elsewhere.
 REPLACED = "This console was replaced by a newer one. Run this cell again to have it here."
+
+#: JupyterLab draws no widgets in outputs that it neither ran nor trusts.
+LIVE_AGAIN = "To have it live in Jupyter, run the cell, or choose “Trust Notebook” if somebody else has just run it."
+
+#: Seconds that a console waits for its first rows before it is shown: executed without a browser, and in front of one.
+_PATIENCE, _LIVE_PATIENCE = 5.0, 1.0
 
 #: Which part shows the details of a row, or of a bar, of the tabs that have them.
 DETAILS = {
@@ -75,12 +85,43 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
         self.children = (ipywidgets.Label(REPLACED),)
         close_all(old)
 
+    @property
+    def _open_tab(self) -> Part[Any]:
+        part: Part[Any] = getattr(self._parts, self._parts.tabs.state["active"])
+        return part
+
+    def _texts(self, now: str) -> list[tuple[Part[Any], str]]:
+        """What the parts say without their controls; the open tab's comes last."""
+        parts = self._parts
+        shown: list[Part[Any]] = [parts.header, parts.company, parts.cards, parts.notice, parts.progress]
+        shown += [parts.tabs, self._open_tab] if self.session else []
+        return [(part, text) for part in shown if (text := part.text(part.state, now))]
+
     def _repr_html_(self) -> str:
-        """For where no widget is drawn: what each part says, without its controls."""
-        parts = (self._parts.header, self._parts.company, self._parts.cards, self._parts.notice, self._parts.progress)
+        """For where no widget is drawn: the same as the text, with the rows as a table."""
         moment = self._parts.header.moment
-        texts = [part.text(part.state, moment["now"]) for part in parts]
-        return h("pre", "\n\n".join(text for text in texts if text)) + h("p", not_live(moment))
+        forms = [
+            table_html(part.state) if isinstance(part, FrameTable) else h("pre", text)
+            for part, text in self._texts(moment["now"])
+        ]
+        return Markup("").join(forms) + h("p", f"{not_live(moment)} {LIVE_AGAIN}")
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        if self.session and host() != "the app":  # what is saved as text and HTML stays as it is now
+            engine().call(self._read(_PATIENCE if current_cell() is None else _LIVE_PATIENCE))
+        moment = self._parts.header.moment
+        texts = [text for _, text in self._texts(moment["now"])]
+        bundle = super()._repr_mimebundle_(**options)
+        return bundle and {**bundle, "text/plain": "\n\n".join([repr(self), *texts, not_live(moment)])}
+
+    async def _read(self, patience: float) -> None:
+        """Return once the open tab no longer says that something is being read, or after so many seconds."""
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            shown = self._open_tab
+            if shown.state.get("rows") or not shown.state.get("empty", "").endswith("…"):
+                break
+            await asyncio.sleep(0.02)
 
     def __repr__(self) -> str:
         of = f"of {self.session!r}" if self.session else "that is not connected"

@@ -103,7 +103,7 @@ class Parts:
         self.opened = ipywidgets.VBox([], layout=same["layout"], _dom_classes=("codat-opened",))
         self.plan = PlanPanel(no_plan(), **same)
         self.plan_rows = FrameTable(
-            None, empty="Nothing of these companies is to be refreshed.", noun="data type", columns=PLAN_COLUMNS,
+            None, empty="These companies need no refresh.", noun="data type", columns=PLAN_COLUMNS,
             key="cell", sort=None, ticks=can_be_ticked, _dom_classes=("codat-plan-rows",), **same,
         )  # fmt: skip
         self.operations = FrameTable(

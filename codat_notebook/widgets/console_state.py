@@ -220,7 +220,7 @@ def keep_open(state: ConsoleState, until: str = "") -> str | None:
     """What is said in the app before a click where a run ends with its page: ``until`` is an ISO time."""
     if state.folder is not None or host() != "the app":
         return None
-    return f"Keep this page open{f' until about {until}' if until else ''}: closed, it queues and watches no more."
+    return f"Keep this page open{f' until about {until}' if until else ''}: closing it ends queueing and watching."
 
 
 def _tags(facts: CompanyFacts) -> list[list[str]]:
@@ -276,7 +276,7 @@ def bar(state: ConsoleState, session: Session) -> BarState:
         names = {card["id"]: card["platform"] for card in _cards(state)}
         everything = all_by_connection(facts, state.first_link, names)
         total = sum(len(row["types"]) for row in everything)
-    what = count(total, "operation") if total is not None else "what its sync settings name"
+    what = count(total, "operation") if total is not None else "everything in its sync settings"
     ask = f"Refresh all data for {facts.name}? This queues {what} across all its connections."
     return {
         **offer,
@@ -303,7 +303,7 @@ def _blocked(state: ConsoleState, session: Session) -> str | None:
     if session.read_only:
         return "This session is read-only: nothing is queued."
     if state.facts is not None and not state.facts.linked:
-        unlinked = "No connection of this company is linked, so there is nothing to read."
+        unlinked = "None of this company's connections is linked, so there is nothing to read."
         return state.unconnected if state.facts.only_parent else unlinked
     return None
 
@@ -356,7 +356,7 @@ def no_operations(state: ConsoleState) -> str:
         return "Reading its pull operations…"  # their frame is under way
     if state.facts is not None and state.facts.only_parent:
         return state.facts.unconnected
-    return NEVER_PULLED if state.connection_id is None else "Nothing was ever pulled through this connection."
+    return NEVER_PULLED if state.connection_id is None else "Nothing has been pulled through this connection yet."
 
 
 def _until_read(state: ConsoleState, what: str) -> str:

@@ -225,10 +225,10 @@ def waiting_text(reason: str) -> str:
     """Why the client waits, for people; ``reason`` is the client's own word.
 
     >>> waiting_text("429, too many requests"), waiting_text("status 503"), waiting_text("ConnectError: refused")
-    ('Codat asks to wait', 'Codat has an internal error', 'No answer from Codat')
+    ('Codat asks us to wait', 'Codat has an internal error', 'No answer from Codat')
     """
     if reason.startswith("429"):
-        return "Codat asks to wait"
+        return "Codat asks us to wait"
     return "Codat has an internal error" if reason.startswith("status 5") else "No answer from Codat"
 
 

@@ -93,7 +93,7 @@ def more_state(past: LoadedHistory, there: int, total: int) -> MoreState | None:
 #: Operations after which a long reading tells how far it is.
 STEP = 5000
 _WHAT = "Older operations could not be read"
-_DAYS = "Loading the operations of these days:"
+_DAYS = "Loading operations from these days:"
 _REFUSED = "Codat cannot filter by these days: load older operations instead."
 
 

@@ -137,7 +137,7 @@ def id_problem(text: str) -> str | None:
     if ID.search(text) or not re.fullmatch(r"[0-9a-fA-F-]{16,}", text):
         return None
     if len(text) == 36:
-        return "Not a company id: the dashes are not where they belong (8-4-4-4-12)."
+        return "Not a company id: the dashes are in the wrong places (8-4-4-4-12)."
     return f"Not a company id: {len(text)} characters, an id has 36."
 
 

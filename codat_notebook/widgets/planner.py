@@ -113,7 +113,7 @@ class Plans:
                 self._close()
                 self._turn("companies")
             case RunShown(digest=shown) if not (self._busy or self._session.read_only):
-                self._busy = "Looking whether this still holds…"
+                self._busy = "Checking whether this still holds…"
                 self._boundary.spawn(_UNSTARTED, self._start, shown)
         self._redraw()
 

@@ -316,11 +316,11 @@ def retry_actions(runs: Sequence[RefreshRun]) -> list[ActionButton]:
     now, later = sum(each.now for each in told), sum(each.later for each in told)
     first = min((each.first for each in told if each.first is not None), default=None)
     last = max((each.last for each in told if each.last is not None), default=None)
-    title = "Queues again what may succeed now. What is done stays done; the rest first needs what stands below it."
+    title = "Queues again what may succeed now. What is done stays done; for the rest, first do what it says below."
     offered: list[ActionButton] = [{"type": "retry", "text": f"Retry failed ({now:,})", "title": title}] if now else []
     if first is not None and last is not None:
         when = f"{'at' if minute(first) == minute(last) else 'from'} {minute(first)}"
-        title = f"Retries {later:,} {when}, each as soon as that may help. The kernel has to run until then."
+        title = f"Retries {later:,} {when}, each as soon as that may help. The kernel must keep running until then."
         keep = " (keep this page open)" if host() == "the app" else ""
         offered.append({"type": "retry_later", "text": f"Retry {later:,} {when}{keep}", "title": title})
     if not all(run.is_sandbox for run in runs):
@@ -433,7 +433,7 @@ class RunView:
         elif watch is not None and others_run:
             notes.append(_beside_text(others, watch))
         if hidden := len(known) - len(here):
-            notes.append(f"{count(hidden, 'operation')} on other connections not shown.")
+            notes.append(f"{count(hidden, 'operation')} on other connections are not shown.")
         return progress_state(
             list(rows.values()),
             title=f"Refresh of {self.runs[-1].company_name}" if self._titled else "",
@@ -485,7 +485,7 @@ def _beside_text(others: Sequence[PullOperation], watch: CompanyWatch) -> str:
     if 0 < elsewhere < len(others):
         how = f"{number(elsewhere)} of them started elsewhere{began}"
     what = count(len(others), "data type")
-    return f"Codat is already reading {what}, {how}. You need not refresh: this page follows it."
+    return f"Codat is already reading {what}, {how}. You do not need to refresh: this page follows it."
 
 
 def run_view(run: RefreshRun) -> Progress:

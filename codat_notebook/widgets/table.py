@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from codat_notebook import words
-from codat_notebook.markup import h, table
+from codat_notebook.markup import Markup, h, table, text_of
 from codat_notebook.tables import exports
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.sheet import Filter, Layout, PageState, Sheet, TableView
@@ -38,6 +38,8 @@ View = TableView
 _log = logging.getLogger("codat_notebook")
 #: Rows and columns of the static form, for front ends without widgets.
 _STATIC_ROWS, _STATIC_COLUMNS = 10, 12
+#: Characters of a cell in the text form.
+_STATIC_WIDTH = 40
 
 
 class MoreState(TypedDict):
@@ -407,18 +409,43 @@ class FrameTable(Part[TableState]):
             return f"FrameTable(empty: {self._layout.empty})"
         return f"FrameTable({words.count(len(frame), self._layout.noun)}, {words.count(frame.shape[1], 'column')})"
 
-    def _repr_html_(self) -> str:
-        """The first rows of the page."""
-        state = self.state
+    @staticmethod
+    def text(state: TableState, now: str) -> str:
+        """The first rows of the page in columns, and how many there are; times in UTC."""
         if not state["rows"]:
-            return str(h("p", state["empty"]))
-        heads = state["columns"][:_STATIC_COLUMNS]
-        rows = [
-            [static_text(cell, head["kind"]) for cell, head in zip(row, heads, strict=False)]
-            for row in state["rows"][:_STATIC_ROWS]
-        ]
-        about = f"{len(rows)} of {words.count(state['total'], state['noun'])}. {not_live(self.as_of)}"
-        return table([head["label"] for head in heads], rows) + h("p", about)
+            return state["empty"]
+        heads, rows = first_rows(state)
+        cells = [[" ".join(cell.split())[:_STATIC_WIDTH] for cell in row] for row in (heads, *rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+        return "\n".join([*lines, count_text(state)])
+
+    def _repr_html_(self) -> str:
+        return table_html(self.state) + h("p", not_live(self.as_of))
+
+
+def first_rows(state: TableState) -> tuple[list[str], list[list[str]]]:
+    """The heads and cells, in words, of a page's first rows. Left out are columns without any text there, and links:
+    they open for whoever has them, and what is shown without a widget may be published."""
+    heads = state["columns"][:_STATIC_COLUMNS]
+    rows = [
+        [static_text(cell, head["kind"]) for cell, head in zip(row, heads, strict=False)]
+        for row in state["rows"][:_STATIC_ROWS]
+    ]
+    kept = [place for place in range(len(heads)) if heads[place]["kind"] != "link" and any(row[place] for row in rows)]
+    return [heads[place]["label"] for place in kept], [[row[place] for place in kept] for row in rows]
+
+
+def count_text(state: TableState) -> str:
+    """How many of the rows :func:`first_rows` gives."""
+    return f"{min(len(state['rows']), _STATIC_ROWS)} of {words.count(state['total'], state['noun'])}."
+
+
+def table_html(state: TableState) -> Markup:
+    """The first rows as a table, for front ends without widgets."""
+    if not state["rows"]:
+        return h("p", state["empty"])
+    return text_of([table(*first_rows(state)), h("p", count_text(state))])
 
 
 def _viewed(view: TableView, message: Asked, kinds: Mapping[str, str]) -> TableView:

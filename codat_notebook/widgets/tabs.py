@@ -77,3 +77,11 @@ class Tabs(Part[TabsState]):
     classes = ("codat-tabs",)
     files = ("tabs.js", "tabs.css")
     messages = Tab
+
+    @staticmethod
+    def text(state: TabsState, now: str) -> str:
+        """The labels with their counts, the open one in brackets."""
+        labels = {
+            tab["name"]: f"{tab['label']} {tab['count']}" if tab["count"] else tab["label"] for tab in state["tabs"]
+        }
+        return " · ".join(f"[{label}]" if name == state["active"] else label for name, label in labels.items())

@@ -62,9 +62,9 @@ def headers() -> States:
         "live, read only": make("live", "api.codat.io", 640, read_only=True, limit=13000, resets_in=4000),
         "live, used up": make("live", "api.codat.io", 0, running=1284, limit=13000, resets_in=50),
         "asking": make("live", "api.codat.io", activity="Reading the companies"),
-        "waiting": make("sandbox", "127.0.0.1:8765", 12, "Codat asks to wait", wait=12),
+        "waiting": make("sandbox", "127.0.0.1:8765", 12, "Codat asks us to wait", wait=12),
         "not connected": make("none", "No key was found"),
-        "crowded": make("live", address, activity="Codat asks to wait", read_only=True, running=12840, **crowded),
+        "crowded": make("live", address, activity="Codat asks us to wait", read_only=True, running=12840, **crowded),
         "before the first state": {},
     }
 

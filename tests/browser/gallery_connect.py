@@ -29,7 +29,7 @@ def connects() -> dict[str, dict[str, Any]]:
         "wrong key": form(required=True, variable="CODAT_AUTH_HEADER", problem=wrong),
         "connecting": form(required=True, connecting="Connecting to api.codat.io"),
         "waiting": form(
-            required=True, connecting="Connecting to api.codat.io. Codat asks to wait", until="2026-11-23T13:58:41Z"
+            required=True, connecting="Connecting to api.codat.io. Codat asks us to wait", until="2026-11-23T13:58:41Z"
         ),
         "closed": form(address=ADDRESS, required=True, variable="CODAT_API_KEY", problem=closed),
         "connected": form(variable="CODAT_API_KEY", connection=1),

@@ -84,8 +84,8 @@ def plans() -> States:
         "live": make(live=True),
         "read only": make(read_only=True, folded=False),
         "changed": make(live=True, changed=True),
-        "busy": make(busy="Looking whether this still holds…"),
-        "to be kept open": make(live=True, keep="Keep this page open: closed, it queues and watches no more."),
+        "busy": make(busy="Checking whether this still holds…"),
+        "to be kept open": make(live=True, keep="Keep this page open: closing it ends queueing and watching."),
         "empty": plan_panel.no_plan(),
         "before the first state": {},
     }

@@ -76,7 +76,7 @@ def test_a_tab_is_closed_in_the_middle_of_a_run_that_its_address_finds_again(
     console.get_by_role("tab", name="Runs").click()
     table = console.locator(".codat-runs")
     expect(table.locator("tbody tr")).to_have_count(1)
-    expect(table.locator(".ct-more")).to_contain_text("All visitors of this page use one account")
+    expect(table.locator(".ct-more")).to_contain_text("All visitors to this page share one account")
     shoot(page, "app-runs")
     table.locator("tbody tr").first.click()
     head = console.locator(".codat-run-overview")
@@ -116,7 +116,7 @@ def test_a_hostile_run_in_the_address_is_text(
     page.goto(f"{address(command)}/?run={name}")
     console = page.locator(".codat-console").first
     expect(console.locator(".codat-notice").locator("visible=true")).to_contain_text("There is no run")
-    expect(console.locator(".codat-runs .ct-empty")).to_contain_text("Nothing was refreshed yet.")
+    expect(console.locator(".codat-runs .ct-empty")).to_contain_text("Nothing has been refreshed yet.")
     assert page.evaluate("document.body.dataset.hurt") is None
     assert page.locator("img[src=x]").count() == 0
     assert list((tmp_path / "runs").iterdir()) == []

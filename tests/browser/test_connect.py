@@ -63,7 +63,7 @@ def test_wrong_key_is_an_alert_beside_a_field_ready_for_the_next(stage):
 def test_waiting_is_counted_down_and_can_be_cancelled(stage):
     """Why it takes long, when the next try is; Cancel is the only button that acts."""
     element = form(stage, "waiting")
-    expect(element.get_by_role("status")).to_contain_text("Codat asks to wait, trying again in")
+    expect(element.get_by_role("status")).to_contain_text("Codat asks us to wait, trying again in")
     expect(element.get_by_role("button", name="Open the sandbox")).to_be_disabled()
     element.get_by_role("button", name="Cancel").click()
     assert until(stage, lambda: sent(stage, "cancel")) == [{}]

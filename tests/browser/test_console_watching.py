@@ -32,7 +32,7 @@ def test_what_others_start_is_followed(open_notebook: Callable[..., Notebook]) -
     again.click()
     told = "Codat is already reading 3 data types, started elsewhere at"
     expect(progress).to_contain_text(told, timeout=SLOWLY)
-    expect(progress).to_contain_text("You need not refresh: this page follows it.")
+    expect(progress).to_contain_text("You do not need to refresh: this page follows it.")
     expect(progress.locator(".op")).to_have_count(3)
     expect(header).to_contain_text(re.compile(r"\d operations? running"))
     notebook.shot("console-elsewhere", console)

@@ -60,7 +60,7 @@ def test_without_a_kernel_a_part_says_as_of_when_it_is(stage: Stage) -> None:
     stage.page.evaluate("window.stageLive(false)")
     expect(note).to_have_text(
         "Not live: this is what was shown last, as of 2026-07-23 14:58 (Europe/London). "
-        "Run the cell to see the present state."
+        "Run the cell to see the current state."
     )
     for theme in ("light", "dark"):
         stage.theme(theme)

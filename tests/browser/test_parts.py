@@ -121,7 +121,7 @@ def test_refresh_all_on_live_asks_first(stage, console):
 def test_a_product_is_chosen_for_the_buttons(stage, console):
     """The kernel hears of the choice for the code tab; both clicks carry it; another company is back at the general."""
     console(bar="products")
-    menu = stage.page.get_by_label("By the settings of")
+    menu = stage.page.get_by_label("Using the settings of")
     menu.select_option("credit-monitoring")
     chosen = {"company": COMPANY, "product": "credit-monitoring"}
     assert until(stage, lambda: sent(stage, "choose_product")) == [chosen]

@@ -177,7 +177,7 @@ def test_card_opens_to_all_that_is_known_of_a_connection(stage):
     shopify = element.get_by_role("button", name="Shopify commerce, deauthorized, 1 error")
     shopify.press("Enter")
     expect(shopify).to_have_attribute("aria-expanded", "true")
-    full = element.get_by_role("region", name="The connection in full")
+    full = element.get_by_role("region", name="Connection details")
     expect(full).to_contain_text("Unauthorized: Shopify answered 401: the access token was revoked.")
     expect(full).to_contain_text("(since 2026-09-22 14:58:29, Europe/London)")
     expect(full).to_contain_text("never")

@@ -77,12 +77,12 @@ def test_thousand_operations_are_paged(stage):
     expect(element.locator(".rows > li")).to_have_count(50)
     expect(element.locator(".pager")).to_contain_text("51–100 of 1,000")
     expect(element.locator(".words")).to_have_text("400 of 1,000 done")
-    element.get_by_role("button", name="Further operations").click()
-    element.get_by_role("button", name="Earlier operations").click()
+    element.get_by_role("button", name="Next operations").click()
+    element.get_by_role("button", name="Previous operations").click()
     until(stage, lambda: len(sent(stage, "window")) == 2)
     assert sent(stage, "window") == [{"first": 100}, {"first": 0}]
     change(stage, 0, first=950)
-    element.get_by_role("button", name="Further operations").click(force=True)
+    element.get_by_role("button", name="Next operations").click(force=True)
     assert len(sent(stage, "window")) == 2
 
 
@@ -161,12 +161,12 @@ def test_what_takes_too_long_is_named_with_what_to_do(stage):
     element = mount(stage, "odd")
     stalled = element.locator(".rows > li").filter(has_text="Bank transactions (ledger)")
     expect(stalled.locator(".c-pill")).to_have_text("!Longer than usual")
-    expect(stalled.locator(".note")).to_contain_text("usually takes 44 s. Codat carries on with it")
+    expect(stalled.locator(".note")).to_contain_text("usually takes 44 s. Codat is still working on it")
     late = element.locator(".rows > li").filter(has=stage.page.locator(".type", has_text="Items")).last
     expect(late.locator(".left")).to_have_text("any moment")
     stage.tell_time(rate=60.0)
     expect(late.locator(".c-pill")).to_have_text("!Longer than usual")
-    expect(late.locator(".note")).to_contain_text("Codat carries on with it")
+    expect(late.locator(".note")).to_contain_text("Codat is still working on it")
     expect(late.locator(".left")).to_have_text("")
 
 

@@ -58,7 +58,7 @@ def test_the_work_is_on_screen_together_and_nothing_jumps(open_notebook: Callabl
     look()
     notebook.shot("room-1440-details", console)
     console.locator(".codat-connections .head").first.click()
-    expect(console.get_by_role("region", name="The connection in full")).to_be_visible()
+    expect(console.get_by_role("region", name="Connection details")).to_be_visible()
     look()
     pick(console, "Harbour")
     look()

@@ -39,13 +39,13 @@ def test_it_asks_little_and_only_reads() -> None:
     ("switches", "most"), [({"quota": 110}, 12), ({"per_minute": 20}, 21), ({"payment_required": True}, 1)]
 )
 def test_it_stops_in_time(switches: dict[str, Any], most: int) -> None:
-    """With little left of the quota, on 429 and on 402; the report says that not everything was asked."""
+    """With little left of the quota, on 429 and on 402; the report says that not everything was checked."""
     line = Line(sandbox(**switches))
     result = check_up(line)
     assert 0 < result.requests <= most
     assert result.stopped
     assert not result
-    assert "Not everything was asked" in result.report
+    assert "Not everything was checked" in result.report
 
 
 def test_without_an_answer_nothing_is_seen() -> None:

@@ -25,6 +25,7 @@ from codat_notebook.session import Session
 from .conftest import Run
 
 ID, OTHER = "62ce0043-d5ad-4044-adb5-bf0c0d5f14cf", "00000000-0000-0000-0000-000000000000"
+NETSUITE = "b103fe16-8407-448d-a374-198a1aa1179e"
 COMMAND = (sys.executable, "-W", "error", "-c", "from codat_notebook.cli import main; raise SystemExit(main())")
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="such files and pipes are of POSIX")
 
@@ -120,22 +121,33 @@ def test_the_time_to_try_again_is_named(sandbox: Sandbox, command: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "said", "named", "meant"),
     [
-        (("--older-than", "5D", "--tag", "region=ukk"), "tag 'region=ukk'. Did you mean 'region=uk'?"),
-        (("--older-than", "5D", "--platform", "Xeroo"), "platform 'Xeroo'. Did you mean 'Xero'?"),
-        (("--failed", "--platform", "Xero", "--platform", "Quickbokz"), "platform 'Quickbokz'."),
-        (("Toft Store UK", "invoices"), "There is no company 'Toft Store UK': give its whole name, or its id. Did you"),
-        ((OTHER, "invoices"), "Codat finds nothing under this id. Codat says: No company was found"),
-        ((ID, "invoices", "--connection", OTHER), "Codat finds nothing under this id. Codat says: Data connection"),
+        (("--older-than", "5D", "--tag", "region=ukk"), "No company has the tag", "region=ukk", "region=uk"),
+        (
+            ("--older-than", "5D", "--tag=region=ukk"),
+            "Did you mean 'region=uk'?",
+            "--tag=region=ukk",
+            "--tag=region=uk",
+        ),
+        (("--older-than", "5D", "--platform", "Xeroo"), "platform 'Xeroo'. Did you mean 'Xero'?", "Xeroo", "Xero"),
+        (("--failed", "--platform", "Xero", "--platform", "Quickbokz"), "platform 'Quickbokz'.", "", ""),
+        (("Toft Store UK", "invoices"), "no company 'Toft Store UK'", "Toft Store UK", "Toft Stores UK"),
+        ((OTHER, "invoices"), "Codat finds nothing under this id. Codat says: No company was found", "", ""),
+        ((ID, "invoices", "--connection", OTHER), "under this id. Codat says: Data connection", "", ""),
+        ((ID, "invoices", "--connection", "NetSuite"), "UK has no connection 'NetSuite'", "NetSuite", NETSUITE),
+        ((ID, "invoices", "--connection", "o"), "give its id. There are: ", "", ""),
     ],
 )
-def test_what_matches_nothing_is_9(sandbox: Sandbox, command: Run, arguments: tuple[str, ...], said: str) -> None:
+def test_what_matches_nothing_is_9(
+    sandbox: Sandbox, command: Run, arguments: tuple[str, ...], said: str, named: str, meant: str
+) -> None:
     """And told, with what may have been meant; with `--allow-empty` it is told and 0. Nothing is queued for it."""
     done = command("refresh", *arguments, "--sandbox", "--json")
     assert (done.code, as_told(done.out)["exit"]) == (Exit.NO_MATCH, "no_match")
     assert said in done.err
-    assert done.next == shown_command(["refresh", *arguments, "--sandbox", "--json", "--allow-empty"])
+    words = [meant if word == named else word for word in ("refresh", *arguments, "--sandbox", "--json")]
+    assert done.next == shown_command(words if meant else [*words, "--allow-empty"])
     assert sandbox.world.accepted == []
     if "Xero" not in arguments:
         done = command("refresh", *arguments, "--sandbox", "--json", "--allow-empty")
@@ -181,7 +193,7 @@ def test_every_exit_but_0_ends_with_the_command_to_run_next(
     monkeypatch.setenv("CODAT_SANDBOX_KEY", "wrong")
     ends[Exit.PROBLEM] = command("doctor", "--sandbox")
     assert {wanted: done.code for wanted, done in ends.items()} == {wanted: wanted for wanted in ends}
-    assert "It may be run again" in ends[Exit.UNKNOWN].err
+    assert "You can run it again" in ends[Exit.UNKNOWN].err
     for done in ends.values():
         words = done.next.split()
         assert words[0] == "codat-notebook"

@@ -26,7 +26,7 @@ def test_a_memory_forgets_a_company(
     memory.saw([Look(CompanyFacts(id, "", {}, {}), NOON, []) for id in ("c1", "c2")])
     monkeypatch.setenv("CODAT_MEMORY", str(path))
     assert main(["memory", "--forget", "C1"]) == 0
-    assert "1 rows are deleted" in capsys.readouterr().out
+    assert "1 row deleted" in capsys.readouterr().out
     assert main(["memory", "--forget", "C1"]) == 1
     assert "knows no company" in capsys.readouterr().err
     monkeypatch.delenv("CODAT_MEMORY")

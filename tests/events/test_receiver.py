@@ -114,7 +114,7 @@ def test_what_is_genuine_is_taken_once() -> None:
     assert ear.post(signed(strange, id="m7"), strange) == 204
     assert [each.company_id for each in ear.heard] == [COMPANY, "x"]
     assert ear.lines[0] == "204 read.completed of Toft: invoices Complete, changed"
-    assert ear.lines[1].endswith(": heard before")
+    assert ear.lines[1].endswith(": received before")
     assert "\x1b" not in ear.lines[3]
 
 

@@ -90,14 +90,14 @@ def test_prices_that_are_none_are_refused(prices: object) -> None:
 
 
 def test_codats_own_schedule_takes_no_requests_but_costs_what_the_platforms_take() -> None:
-    """It is compared with, and said to be the first thing to consider."""
+    """It is compared with, and said to come first."""
     found = rows(MIX, 0.02, {"invoices": 24, "bills": 0})
     own = found[f"{SCHEDULE} all"]
     assert (own.requests, own.minutes_from, own.quota, own.requests_day) == (0, None, 0, 0)
     assert own.refreshes_day == 3000
     assert own.money_day == pytest.approx(60)
     assert own.note is not None
-    assert own.note.startswith("The first thing to consider")
+    assert own.note.startswith("Consider this first")
     assert own.note.endswith("on for 1 of 2 data types, every 24 h.")
 
 

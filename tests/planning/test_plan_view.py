@@ -66,7 +66,7 @@ def test_an_estimate_is_read_without_what_is_not_known() -> None:
 
     plain, priced = shown(None), shown(0.02)
     assert " min" in plain
-    assert "The first thing to consider" in plain
+    assert "Consider this first" in plain
     assert "money" not in plain
     assert "<NA>" not in plain + priced
     assert "money a month" in priced

@@ -142,9 +142,9 @@ def test_reading_waits_for_its_turn(session: Session) -> None:
     """What holds back all runs of the session holds back the reading; it does not wait for hours."""
     later = NOON + timedelta(days=2)
     session.companies(limit=1)  # so that the server's time is known
-    session.context.engine.post(session.context.governor.hold_until, later, "Codat asks to wait until later; really")
+    session.context.engine.post(session.context.governor.hold_until, later, "Codat asks us to wait until later; really")
     plan = session.plan(data_types="company")
-    assert (plan.reason == "not read: Codat asks to wait until later").sum() == 39
+    assert (plan.reason == "not read: Codat asks us to wait until later").sum() == 39
     assert "manage_data.pull_operations.list" not in asked(session)
 
 
@@ -198,7 +198,7 @@ def test_three_thousand_companies_are_estimated_without_asking_for_them(session:
     assert found.refreshes.tolist() == [15_000] * 3
     assert found.money_month.tolist()[1] == pytest.approx(15_000 * 0.02 * 365.25 / 12)
     assert found.requests.tolist()[2] == 0
-    assert found.note.tolist()[2].startswith("The first thing to consider")
+    assert found.note.tolist()[2].startswith("Consider this first")
     assert list(asked(session).values()) == [1]
 
 

@@ -173,7 +173,7 @@ def test_how_long_it_takes_is_known_from_its_own_history() -> None:
     eta = judged(known).eta
     assert eta is not None
     assert timedelta(seconds=40) < eta[0] < eta[1] < timedelta(minutes=5)
-    assert any(line.startswith("By its own history") for line in judged(known).closing)
+    assert any(line.startswith("Going by its history") for line in judged(known).closing)
     assert judged(snapshot(*cells)).eta is None
     assert judged(snapshot(*fine())).eta is None
     assert judged(replace(known, histories={("xero", "suppliers"): CellHistory(1, seconds=[9.0])})).eta is None

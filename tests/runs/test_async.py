@@ -146,7 +146,7 @@ def test_an_outcome_can_raise(sandbox: Sandbox, session: Session) -> None:
     with pytest.raises(RefreshError, match="Codat finds nothing under this id") as caught:
         session.refresh(NOBODY, "invoices", "bills").wait().raise_for_outcome()
     assert (caught.value.status_code, len(caught.value.records)) == (404, 2)
-    assert str(caught.value).endswith("or deleted. 2 of 2 did not end well.")
+    assert str(caught.value).endswith("or deleted. 2 of 2 did not complete.")
     assert pickle.loads(pickle.dumps(caught.value)).records == caught.value.records
     company_id = str(session.companies(search="Toft").id[0])
     sandbox.faults.end_next("FetchError", data_type="bills", company_id=company_id)

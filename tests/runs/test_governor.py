@@ -126,7 +126,7 @@ def test_what_codat_asks_to_wait_is_waited_by_all() -> None:
     hold = scene.governor.hold()
     assert hold is not None
     assert hold.seconds == 30
-    assert "Codat asks to wait" in str(hold.why)
+    assert "Codat asks us to wait" in str(hold.why)
     scene.seconds = 31
     assert scene.governor.hold() is None
 

@@ -202,7 +202,7 @@ def test_trouble_with_the_memory_stops_nothing(sandbox: Sandbox, path: Path) -> 
         id = str(session.companies(limit=1).id[0])
         path.write_bytes(b"SQLite format 3\0" + b"broken" * 500)
         assert len(session.status(id))
-        assert session.errors.what.tolist() == ["What was seen is not remembered"]
+        assert session.errors.what.tolist() == ["What was seen could not be stored in the memory"]
 
 
 def test_what_is_too_old_is_deleted(memory: Memory) -> None:

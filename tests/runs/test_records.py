@@ -69,7 +69,7 @@ def test_doubt_about_queueing_is_said() -> None:
     record = from_exception(
         refusal(503, queued="unknown"), "It failed", NOW, Subject(company_id="c", data_type="bills")
     )
-    assert "may have been queued all the same" in record.action
+    assert "may have been queued anyway" in record.action
     assert (record.company_id, record.data_type, record.correlation_id) == ("c", "bills", "c0ffee")
 
 

@@ -182,7 +182,7 @@ def test_a_run_that_begins_with_the_quota_used_up_waits_for_its_reset() -> None:
             stage.engine.call(stage.context.client.companies.list_async(request={"page_size": 1}))
         notes: set[str | None] = set()
         run = stage.run(plan(stage, 6, ["items"]), at={1: lambda run: notes.add(run.note)}).wait(DEADLINE)
-        assert notes.pop().startswith("Codat asks to wait until")  # type: ignore[union-attr]
+        assert notes.pop().startswith("Codat asks us to wait until")  # type: ignore[union-attr]
         assert run.phase == "done"
         assert len(stage.world.accepted) == 6
 

@@ -44,7 +44,7 @@ def test_a_plan_with_nothing_to_queue_is_a_run_of_nothing() -> None:
         (("c1",), "at least one data type"),
         (({"c1": []},), "No data type is named for the company c1"),
         (({},), "names no company"),
-        (({"c1": ["bills"]}, ("items",)), "no others beside it"),
+        (({"c1": ["bills"]}, ("items",)), "no others with it"),
         ((pd.DataFrame({"company_id": ["c1"]}),), "lacks the column 'data_type'"),
         ((pd.DataFrame({"company_id": [None], "data_type": ["bills"]}),), "lacks its company_id"),
         ((7,), "not int"),
@@ -67,7 +67,7 @@ def test_everything_of_some_companies() -> None:
     assert everything(["c1", "c2"]).companies == {"c1": None, "c2": None}
     with pytest.raises(ValueError, match="at least one company"):
         everything([])
-    with pytest.raises(ValueError, match="named by their ids"):
+    with pytest.raises(ValueError, match="Name companies by their ids"):
         everything(pd.DataFrame({"id": ["c1"], "name": ["Toft"]}))
     with pytest.raises(ValueError, match="not NoneType"):
         everything(None)  # type: ignore[arg-type]

@@ -296,3 +296,10 @@ def test_controls_need_their_own_token(api: Api) -> None:
     for token in ("", "x", api.headers["authorization"]):
         contract.check_error(_control(api, "DELETE /_sandbox/faults", token=token), 401)
     contract.check_error(api.ask("GET /_sandbox"), 401)
+
+
+def test_a_mistake_in_an_order_says_what_to_write(api: Api) -> None:
+    """Not at the next request, and not as a comparison of types."""
+    for how in ({"n": "503"}, {"status": "503"}, {"code": 503}):
+        with pytest.raises(ValueError, match=r"(?:n|status|code)`\. For two .* faults\.next\(2, status=503\)"):
+            api.faults.next(**how)

@@ -172,7 +172,7 @@ def test_the_run_that_an_address_names_is_taken_up_by_itself(
     with interrupted(session, sandbox, tmp_path / "night.sqlite"):
         store = Store(tmp_path / "night.sqlite")
         bench = ConsoleBench(session, journals=tmp_path, run="night.sqlite")
-        bench.until("codat-runs", lambda s: s["more"] and "is worked on by another page" in s["more"]["text"])
+        bench.until("codat-runs", lambda s: s["more"] and "is in use by another page" in s["more"]["text"])
         assert bench.parts["codat-tabs"].state["active"] == "runs"
         assert len(sandbox.world.accepted) < 12
         store.close()
@@ -264,7 +264,7 @@ def test_what_ends_with_its_page_says_so_before_the_click(
     bench = ConsoleBench(session)
     bench.pick("Toft")
     told = bench.until("codat-bar", lambda s: s["keep"])["keep"]
-    assert re.fullmatch(r"Keep this page open until about \d{4}-\S+:00Z: closed, it queues and watches no more.", told)
+    assert re.fullmatch(r"Keep this page open until about \d{4}-\S+:00Z: closing it ends queueing and watching.", told)
     kept = ConsoleBench(session, journals=tmp_path)
     kept.pick("Toft")
     assert kept.until("codat-bar", lambda s: s["company"])["keep"] is None

@@ -208,12 +208,12 @@ def test_a_failed_switch_leaves_everything_as_it_was(sandbox: Sandbox, opened: C
 
 
 def test_a_try_can_be_cancelled(sandbox: Sandbox, opened: Callable[..., Console]) -> None:
-    """While Codat asks to wait, the form counts down and offers to stop; then it is free for another try."""
+    """While Codat asks us to wait, the form counts down and offers to stop; then it is free for another try."""
     frame = opened()
     sandbox.faults.rate_limit(1, retry_after=600 * 30)
     send(frame, way="key", key=sandbox.key)
     waiting = until(part(frame, "codat-connect"), lambda s: s["until"])
-    assert "asks to wait" in waiting["connecting"]
+    assert "asks us to wait" in waiting["connecting"]
     engine().post(part(frame, "codat-connect")._receive, {"type": "cancel", "seq": 2})
     until(part(frame, "codat-connect"), lambda s: s["connecting"] is None)
     send(frame, way="key", key=sandbox.key, seq=3)

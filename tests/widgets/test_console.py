@@ -266,7 +266,7 @@ def test_choosing_a_connection_limits_lists_tables_counts_and_charts(bench: Cons
         bench.until("codat-tabs", lambda s: not errors_counted(s))
         bench.until("codat-errors", lambda s: s["total"] == 0)
         left = bench.until("codat-progress", lambda s: not s["counts"]["total"])
-        assert (left["rows"], left["message"]) == ([], "1 operation on other connections not shown.")
+        assert (left["rows"], left["message"]) == ([], "1 operation on other connections are not shown.")
         bench.send("codat-tabs", type="tab", name="freshness")
         bench.until("codat-heatmap", lambda s, p=platform: [row["label"] for row in s["rows"]] == [p])
         bench.send("codat-tabs", type="tab", name="timeline")

@@ -13,11 +13,11 @@ def test_text_says_where_what_is_left_and_what_is_waited_for():
         "read_only": True,
         "running": 2,
         "quota": {"remaining": 10140, "limit": 13000, "resets_at": "2026-11-24T00:00:00Z"},
-        "activity": {"text": "Codat asks to wait", "until": "2026-11-23T13:59:12Z"},
+        "activity": {"text": "Codat asks us to wait", "until": "2026-11-23T13:59:12Z"},
     }
     assert Header.text(state, "2026-11-23T13:59:00Z") == (
         "Codat · LIVE · READ ONLY · api.codat.io · 2 operations running · "
-        "10,140 of 13,000 requests left today, resets in 10 h 1 min · Codat asks to wait, trying again in 12 s"
+        "10,140 of 13,000 requests left today, resets in 10 h 1 min · Codat asks us to wait, trying again in 12 s"
     )
 
 

@@ -23,9 +23,9 @@ function render({ model, el }) {
   const field = h("div", { class: "c-field field" }, input);
   const copy = h("button", { class: "id c-mono", type: "button", title: "Copy the id" });
   const portal = h("a", { class: "c-link", target: "_blank", rel: "noopener noreferrer" }, "Open in Codat ↗");
-  const madeUp = h("span", { class: "c-dim c-cut", title: "A company of the sandbox has no page in Codat's portal" }, "Sandbox company, not in the Codat portal");
+  const madeUp = h("span", { class: "c-dim c-cut", title: "A sandbox company has no page in Codat's portal" }, "Sandbox company, not in the Codat portal");
   const again = h("button", { class: "c-link", type: "button", title: "Asks Codat for the company, its data status and its newest operations, at once" }, "Read again");
-  const both = h("button", { class: "c-link", type: "button", title: "Copy the name and the id, for a colleague, who pastes them into the field above" }, "Copy both");
+  const both = h("button", { class: "c-link", type: "button", title: "Copy the name and the id for a colleague, who can paste them into the field above" }, "Copy both");
   const back = h("button", { class: "c-link back", type: "button" });
   const tags = h("span", { class: "tags" });
   const about = h("div", { class: "about" }, copy, both, again, portal, madeUp);
@@ -117,7 +117,7 @@ function render({ model, el }) {
     if (search.status === "error") return search.error;
     if (search.more) return `and ${number(search.more)} more: keep typing to narrow them down`;
     if (shown) return "";
-    return ui.query.trim() ? `No company matches “${ui.query.trim()}”.` : recent.length ? "" : "This account has no company yet.";
+    return ui.query.trim() ? `No company matches “${ui.query.trim()}”.` : recent.length ? "" : "This account has no companies yet.";
   };
   const makeOption = (row) => {
     const option = h("li", { role: "option" }, h("bdi", { class: "c-cut" }), h("span", { class: "c-dim c-cut" }), h("span", { class: "c-dim c-mono" }, shortId(row.id)));

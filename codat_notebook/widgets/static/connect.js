@@ -89,7 +89,7 @@ function render({ model, el, time }) {
     buttons.environment.hidden = !variable;
     buttons.environment.classList.toggle("go", Boolean(variable));
     buttons.sandbox.classList.toggle("go", !variable);
-    setText(notes.key, `Goes to ${address} alone. Kept in memory only: in no cell, no file and no log.`);
+    setText(notes.key, `Goes to ${address} alone. Kept in memory only, never in a cell, a file or a log.`);
     for (const button of Object.values(buttons)) setDisabled(button, busy());
     input.readOnly = busy();
     readOnly.disabled = Boolean(state.read_only);

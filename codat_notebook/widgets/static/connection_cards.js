@@ -15,7 +15,7 @@ function render({ model, el, time }) {
   const list = reachable(h("ul", { class: "cards", "aria-labelledby": id }));
   const empty = h("p", { class: "empty c-dim", role: "status" });
   const facts = h("dl", {});
-  const more = h("div", { class: "more", id: `${id}-more`, role: "region", "aria-label": "The connection in full" }, facts);
+  const more = h("div", { class: "more", id: `${id}-more`, role: "region", "aria-label": "Connection details" }, facts);
   el.append(h("div", { class: "c-label", id }, "Connections of this company"), list, empty, more);
   let [rows, open] = [[], null];
 

@@ -16,7 +16,7 @@ const BADGES = {
 
 function render({ model, el, time }) {
   const badge = h("span", { class: "badge" });
-  const readOnly = h("span", { class: "badge read-only", title: "This session reads and shows; it cannot queue refreshes" }, "READ ONLY");
+  const readOnly = h("span", { class: "badge read-only", title: "This session can read, but cannot queue refreshes" }, "READ ONLY");
   const address = h("span", { class: "address c-dim c-cut" });
   const change = h("button", { class: "change c-link", type: "button", "aria-expanded": "false", title: "Connect to the sandbox, or with another key" }, "Switch…");
   const activity = h("span", { class: "activity c-dim c-cut", role: "status" });

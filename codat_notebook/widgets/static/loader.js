@@ -69,7 +69,7 @@ function watchKernel(el, kernel, time) {
     const at = new Date(time.asOf());
     const when = Number.isNaN(at.getTime()) ? "" : `, as of ${at.toLocaleString("sv-SE").slice(0, 16)} (${Intl.DateTimeFormat().resolvedOptions().timeZone})`;
     note.textContent = live ? `This is what was shown last${when}. The kernel is busy, perhaps with a cell; it is updated as soon as the kernel is free.`
-      : `Not live: this is what was shown last${when}. Run the cell to see the present state.`;
+      : `Not live: this is what was shown last${when}. Run the cell to see the current state.`;
     if (!live || (time.waits() && !patient)) el.prepend(note); else note.remove();
   };
   const change = () => { time.kernel(); look(); };

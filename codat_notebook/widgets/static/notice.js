@@ -20,7 +20,7 @@ function render({ model, el, time }) {
   const draw = () => {
     const items = (state.items ?? []).filter(({ key }) => !gone.has(key));
     keyed(list, items, ({ key }) => key, make, (item, data) => updateCard(item, data, time.now()));
-    setText(more, `${number(state.more ?? 0)} more in the errors of this session`);
+    setText(more, `${number(state.more ?? 0)} more under “Errors this session”`);
     more.hidden = !state.more;
     el.hidden = !items.length && !state.more;
   };

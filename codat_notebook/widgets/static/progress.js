@@ -12,7 +12,7 @@
  */
 
 const PAGE = 50;
-const HINT = "Tick data types and press Refresh. You can watch each operation here, stage by stage to its end; a failure says what to do.";
+const HINT = "Tick data types and press Refresh. Each operation appears here, stage by stage, until it ends; a failure says what to do.";
 
 function render({ model, el, time }) {
   const title = reachable(h("div", { class: "title", role: "heading", "aria-level": "3" }));
@@ -23,7 +23,7 @@ function render({ model, el, time }) {
   const total = h("div", { class: "total" }, words, track, expected, actions);
   const message = reachable(h("p", { class: "message c-dim", role: "status" }));
   const list = reachable(h("ul", { class: "rows", "aria-label": "Operations" }));
-  const [back, on] = turners(["Earlier operations", "Further operations"], (step) => turn(step));
+  const [back, on] = turners(["Previous operations", "Next operations"], (step) => turn(step));
   const where = h("span", { role: "status" });
   const pager = h("div", { class: "pager c-dim" }, back, where, on);
   const empty = drawEmpty();
@@ -152,7 +152,7 @@ function drawState(item, row, late, today) {
 
 function lateNote(row) {
   const usual = `This usually takes ${duration(row.usual)}.`;
-  return `${usual} Codat carries on with it; queueing it again does not help. If that does not change, contact Codat's support with the operation's id.`;
+  return `${usual} Codat is still working on it; queueing it again does not help. If it does not change, contact Codat's support with the operation's id.`;
 }
 
 function drawStages(stages, row) {

@@ -26,7 +26,7 @@ function render({ model, el, time }) {
   const more = h("button", { class: "c-link", type: "button", "aria-expanded": "false", "aria-controls": `${id}-all` });
   const all = h("div", { id: `${id}-all`, class: "all" }, h("p", { class: "c-dim" }, ALL), h("dl", {}));
   const product = h("select", { class: "c-field", id: `${id}-product` });
-  const products = h("div", { class: "product" }, h("label", { class: "c-dim", for: `${id}-product` }, "By the settings of"), product);
+  const products = h("div", { class: "product" }, h("label", { class: "c-dim", for: `${id}-product` }, "Using the settings of"), product);
   el.append(h("div", { class: "row" }, selectedButton, allButton, products, sentence), h("div", { class: "facts c-dim" }, facts, more), all, confirm);
 
   const clicks = guard(model);
@@ -49,7 +49,7 @@ function render({ model, el, time }) {
     if (!state.company) return "Pick a company first.";
     if (state.blocked || state.busy) return state.blocked || state.busy;
     if (clicks.held()) return ui.late ? "Sent. The kernel is busy with a cell; this starts when it is free." : "Asked…";
-    if (ui.product) return `Asks Codat to refresh the product ${ui.product} on all connections: the ticked data types of it, or all. The records stay in Codat.`;
+    if (ui.product) return `Asks Codat to refresh the product ${ui.product} on all connections: its ticked data types, or all of them. The records stay in Codat.`;
     if (state.caution) return state.caution;
     if (!chosen().length) return "Tick the data types to refresh, or refresh them all.";
     return `Asks Codat to read ${state.connection ?? "the source"} again. The records stay in Codat.`;

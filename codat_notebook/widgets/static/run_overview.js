@@ -45,7 +45,7 @@ function render({ model, el, time }) {
     const on = state.only === rule;
     who.firstChild.classList.toggle("on", on);
     setAttribute(who.firstChild, "aria-pressed", String(on));
-    setAttribute(who.firstChild, "title", on ? "Show all companies below again" : "Show these companies alone in the table below");
+    setAttribute(who.firstChild, "title", on ? "Show all companies below again" : "Show only these companies in the table below");
     setText(words.firstChild, short);
     setTimedText(words.lastChild, action, time.now());
     copy.hidden = !urls;

@@ -66,10 +66,10 @@ async function lookForKernel() {
   if (!kernelId) return;
   try {
     const answer = await fetch(`${baseUrl}api/kernels/${kernelId}`, { cache: "no-store" });
-    if (answer.status === 404) tellKernel("The Python behind this page has ended, as it does when idle. Reload the page to go on.");
+    if (answer.status === 404) tellKernel("The Python behind this page has ended, as it does when idle. Reload the page to continue.");
     else tellKernel("");
   } catch {
-    tellKernel("codat-notebook app does not answer: it was ended, or is out of reach.");
+    tellKernel("codat-notebook app does not answer: it was stopped, or cannot be reached.");
   }
 }
 
