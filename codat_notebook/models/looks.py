@@ -27,5 +27,5 @@ def looks(companies: Any, refreshes: Any, seconds: Any) -> Any:
     """
     price = companies - (companies > MANY) * (companies - MANY)
     start = 1 + 1 / companies + (companies <= FEW) * (1 - 1 / companies)  # at the end, and its share of the reading
-    share = seconds / price * (0.5 + (refreshes > 1) * (refreshes**0.35 - 0.5))  # one alone has the usual time
+    share = seconds / price * (refreshes**0.35 - (refreshes <= 1) * 0.5 / companies**2)  # one alone has the usual time
     return start + 0.65 * share / (share + 7.5) ** 0.5
