@@ -144,7 +144,7 @@ def optimal(objective: str = "freshness", *, max_age: str | float | None = "14D"
     ----------
     objective : what to win.
     max_age : what was not read for so long (or never) comes first, the most overdue of it at the top; ``None``: never.
-        A budget that cannot hold it makes a round robin of everything.
+        Where the budget cannot hold it, all take turns, up to twice as often where a refresh wins more.
     """
     if objective not in INDICES:
         raise ValueError(
@@ -167,8 +167,10 @@ def worth(cells: Columns, objective: str, max_age: float | None) -> Floats:
         value /= cells.cost
     if max_age is not None and (late := age >= max_age).any():
         rows = np.flatnonzero(late & (weight > 0))
+        won = np.clip(value[rows], 1e-300, 1e300)
+        overdue = np.minimum(age[rows] / max_age, 1e6) * (1 + won / (won + np.median(won)))
         value[rows] = 0.0
-        value[rows] = np.fmax.reduce(value, initial=1.0) * (1 + np.minimum(age[rows] / max_age, 1e6))
+        value[rows] = np.fmax.reduce(value, initial=1.0) * (1 + overdue)
     return value
 
 

@@ -128,8 +128,8 @@ def test_learning_follows_what_refreshes_found() -> None:
         return found
 
     assert look(0, [True, False, None, True]) == [1.0] * 4
-    assert look(1, [True, False, None, None]) == [round((1 + 1 / (1 - np.exp(-1))) / 2, 4), 0.5, 1.0, 1.0]
-    assert look(2, [False, False, None, None], slice(0, 2)) == [round((1 + 1 / (1 - np.exp(-1))) / 3, 4), 0.3333]
+    assert look(1, [True, False, None, None]) == [1.5, 0.5, 1.0, 1.0]  # a rate of mean 3 / 2 and variance 5 / 4
+    assert look(2, [False, False, None, None], slice(0, 2)) == [round(1.8 / 2.2, 4), 0.3333]
 
 
 def test_a_fresh_policy_shares_no_memory_with_the_one_it_is_of() -> None:
