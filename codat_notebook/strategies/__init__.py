@@ -24,7 +24,6 @@ from codat_notebook.strategies.learning import observe_changes
 from codat_notebook.strategies.policies import (
     before,
     bundle,
-    codat_schedule,
     every,
     first,
     keep_alive,
@@ -40,7 +39,7 @@ from codat_notebook.strategies.rounds import Limits
 from codat_notebook.strategies.simulation import simulate
 
 __all__ = [
-    "CELLS", "Limits", "Portfolio", "Result", "StrategyError", "before", "bundle", "codat_schedule", "compare", "every",
+    "CELLS", "Limits", "Portfolio", "Result", "StrategyError", "before", "bundle", "compare", "every",
     "first", "keep_alive", "learn", "limit", "observe_changes", "oldest", "optimal", "simulate",
     "table", "where",
 ]  # fmt: skip

@@ -113,17 +113,25 @@ INDICES: Final[Mapping[str, Callable[[Floats, Floats], Floats]]] = {
 }  # fmt: skip
 
 
-def every(interval: str | float) -> Policy:
+def every(interval: str | float, **types: str | float) -> Policy:
     """Refresh what was read at least ``interval`` ago ("7D", "12h", a number of days), the most overdue first.
 
-    tau / interval where it is >= 1. The usual fixed schedule; with equal weights and costs the uniform policy of Cho &
-    Garcia-Molina 2000, which is never worse than refreshing in proportion to the changes.
+    tau / interval where it is >= 1: what Codat's own scheduler does, type by type. With equal weights and costs the
+    uniform policy of Cho & Garcia-Molina 2000, which is never worse than refreshing in proportion to the changes.
+
+    Parameters
+    ----------
+    interval : the rhythm of the types that are not named.
+    types : data type -> rhythm. Types with a dash: ``every("7D", **{"banking-transactions": "1D"})``.
     """
-    return Policy(f"every({interval!r})", _every, {"period": days(interval)})
+    shown = ", ".join([repr(interval), *(f"{name}={own!r}" for name, own in types.items())])
+    periods = {name: days(own) for name, own in types.items()}
+    return Policy(f"every({shown})", _every, {"usual": days(interval), "periods": periods})
 
 
-def _every(cells: Columns, period: float | Floats) -> Floats:
-    share = cells.age / period
+def _every(cells: Columns, usual: float, periods: Mapping[str, float]) -> Floats:
+    codes, categories = cells.labels("data_type")
+    share = cells.age / np.array([*(periods.get(name, usual) for name in categories), usual])[codes]
     return np.where(share >= 1 - 1e-9, share, 0.0)  # what is a rounding error short of due is due
 
 
@@ -168,7 +176,8 @@ def worth(cells: Columns, objective: str, max_age: float | None) -> Floats:
     if max_age is not None and (late := age >= max_age).any():
         rows = np.flatnonzero(late & (weight > 0))
         won = np.clip(value[rows], 1e-300, 1e300)
-        overdue = np.minimum(age[rows] / max_age, 1e6) * (1 + won / (won + np.median(won)))
+        usual = np.partition(won, len(won) // 2)[len(won) // 2] if len(won) else 0.0
+        overdue = np.minimum(age[rows] / max_age, 1e6) * (1 + won / (won + usual))
         value[rows] = 0.0
         value[rows] = np.fmax.reduce(value, initial=1.0) * (1 + overdue)
     return value
@@ -222,26 +231,6 @@ def _keep_alive(cells: Columns, limit: float) -> Floats:
         chosen = rows[np.unique(connection[rows], return_index=True)[1]]
         priority[chosen] = youngest[connection[chosen]] / limit
     return priority
-
-
-def codat_schedule(default: str | float = "7D", **types: str | float) -> Policy:
-    """What Codat's own scheduler does: each type again, an interval after its last success (sync settings).
-
-    tau / interval where it is >= 1, with one interval per data type. The baseline: it costs no thought.
-
-    Parameters
-    ----------
-    default : the rhythm of the types that are not named ("1h", "1D", "7D", "30D").
-    types : data type -> rhythm. Types with a dash: ``codat_schedule(**{"banking-transactions": "1D"})``.
-    """
-    periods = {name: days(interval) for name, interval in types.items()}
-    shown = ", ".join([repr(default), *(f"{name}={interval!r}" for name, interval in types.items())])
-    return Policy(f"codat_schedule({shown})", _codat_schedule, {"default": days(default), "periods": periods})
-
-
-def _codat_schedule(cells: Columns, default: float, periods: Mapping[str, float]) -> Floats:
-    codes, categories = cells.labels("data_type")
-    return _every(cells, np.array([*(periods.get(name, default) for name in categories), default])[codes])
 
 
 def first(*strategies: Strategy) -> Policy:

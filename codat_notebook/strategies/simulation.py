@@ -133,7 +133,7 @@ class _Run:
         rounds = np.repeat(np.arange(self.ticks), list(map(len, begun)))
         rows = np.concatenate(begun)
         self.refreshes += np.bincount(rows, minlength=len(board))
-        self.looks += float(self.following.of(rows, rounds).sum())
+        self.looks += self.following.total(rows, rounds)
         self._move(day + 1.0)
         board.ledger.settle(board.snapshot, board.now)
         self.connections.look(board)

@@ -17,7 +17,7 @@ NEVER = np.inf
 
 ALL = [
     p.every("7D"), p.oldest(), *(p.optimal(name) for name in p.INDICES),
-    p.learn(), p.keep_alive(), p.codat_schedule("7D", bills="1D"),
+    p.learn(), p.keep_alive(), p.every("7D", bills="1D"),
     p.first(p.every("1D"), p.oldest()), p.where({"data_type": "bills"}, p.oldest()), p.bundle("payables"),
     p.limit(p.oldest(), 2, per="company"), p.before(), p.before("07:00"), p.before("2026-11-23T07:00:00Z"),
 ]  # fmt: skip
@@ -51,7 +51,7 @@ def test_every_strategy_answers_for_any_cells(strategy: Any) -> None:
 def test_schedules() -> None:
     """What is overdue, the most overdue first; Codat's schedule has a rhythm for each type."""
     assert wants(p.every("2D")) == [0.0, 1.0, 1.5, NEVER]
-    assert wants(p.codat_schedule("2D", bills="4D")) == [0.0, 1.0, 0.0, NEVER]
+    assert wants(p.every("2D", bills="4D")) == [0.0, 1.0, 0.0, NEVER]
     assert wants(p.oldest()) == [1.0, 2.0, 3.0, NEVER]
     assert wants(p.optimal("since_sync", max_age=None), weight=[8, 1, 1, 1], cost=[1, 2, 1, 1]) == [
         4.0,
