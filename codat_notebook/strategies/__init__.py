@@ -28,7 +28,6 @@ from codat_notebook.strategies.policies import (
     first,
     keep_alive,
     learn,
-    limit,
     oldest,
     optimal,
     where,
@@ -40,6 +39,6 @@ from codat_notebook.strategies.simulation import simulate
 
 __all__ = [
     "CELLS", "Limits", "Portfolio", "Result", "StrategyError", "before", "bundle", "compare", "every",
-    "first", "keep_alive", "learn", "limit", "observe_changes", "oldest", "optimal", "simulate",
+    "first", "keep_alive", "learn", "observe_changes", "oldest", "optimal", "simulate",
     "table", "where",
 ]  # fmt: skip

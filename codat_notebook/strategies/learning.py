@@ -9,7 +9,7 @@ was seen the rates are an assumption (``assumed_rates``: the sandbox's numbers p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -40,12 +40,6 @@ def assumed_rates(columns: Columns) -> Floats:
     return np.where(np.isnan(rates), usual, rates)
 
 
-def _rows(keys: Sequence[Labels]) -> Iterator[tuple[int | str, ...]]:
-    """The texts that name each cell."""
-    texts = ([categories[code] if code >= 0 else "" for code in codes] for codes, categories in keys)
-    return zip(*texts, strict=True)
-
-
 def _take_in(shape: Floats, days: Floats, cells: NDArray[np.intp], gap: Floats, changed: Flags) -> None:
     """Learn from a refresh of each of these cells, which closed a gap of so many days: did it find a change?
 
@@ -72,20 +66,20 @@ class Learner:
         self._priors = prior if isinstance(prior, Mapping) else {} if prior is None else {None: prior}
         if not all(len(pair) == 2 and min(pair) > 0 for pair in self._priors.values()):
             raise ValueError(f"learn: a prior is two numbers > 0, or data type -> two numbers, not {prior!r}")
-        self._keys: list[Labels] = []
+        self._labels: list[Labels] = []
+        self._names: list[tuple[str, ...]] = []  # of the cells
         self._known = [np.empty(0)] * 3  # of each cell a + S, b + G, and its snapshot as days from the last round
         self._at: np.datetime64 = np.datetime64("NaT", "us")
 
     def save(self) -> dict[str, Any]:
         """What was learned of each cell, as JSON can hold it."""
         known = [column.tolist() for column in self._known]
-        return {"at": str(self._at), "cells": [list(map(list, _rows(self._keys))), *known]}
+        return {"at": str(self._at), "cells": [list(map(list, self._names)), *known]}
 
     def load(self, kept: Mapping[str, Any]) -> None:
         """Know what ``save`` gave."""
-        keys, *known = kept["cells"]
-        factors = [pd.factorize(np.array(names, dtype=object)) for names in zip(*keys, strict=True)]
-        self._keys = [(codes, list(names)) for codes, names in factors]
+        names, *known = kept["cells"]
+        self._names = list(map(tuple, names))
         self._known = [np.array(column, dtype=np.float64) for column in known]
         self._at = np.datetime64(kept["at"], "us")
 
@@ -106,20 +100,18 @@ class Learner:
 
     def _know(self, columns: Columns) -> None:
         """Make sure that what is remembered stands in the order of these cells; new ones begin with the prior."""
-        keys = [columns.labels(name) for name in _KEYS]
-        if self._keys and all(
-            new[0] is old[0] or (np.array_equal(new[0], old[0]) and new[1] == old[1])
-            for new, old in zip(keys, self._keys, strict=True)
-        ):
+        labels = [columns.labels(name) for name in _KEYS]
+        if self._labels and all(new[0] is old[0] for new, old in zip(labels, self._labels, strict=True)):
             return
-        before = {key: row for row, key in enumerate(_rows(self._keys))}
-        kept = [(row, before[key]) for row, key in enumerate(_rows(keys)) if key in before]
+        texts = ([categories[code] if code >= 0 else "" for code in codes] for codes, categories in labels)
+        names = list(zip(*texts, strict=True))
+        before = {name: row for row, name in enumerate(self._names)}
+        kept = [(row, before[name]) for row, name in enumerate(names) if name in before]
         rows, rows_before = np.array(kept, dtype=np.intp).reshape(-1, 2).T
         known = self._prior(columns)
         for now, then in zip(known, self._known, strict=True):
             now[rows] = then[rows_before]
-        self._keys = keys
-        self._known = known
+        self._labels, self._names, self._known = labels, names, known
 
     def _prior(self, columns: Columns) -> list[Floats]:
         """What is known of cells of which nothing was seen."""

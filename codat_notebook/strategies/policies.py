@@ -8,7 +8,7 @@ strategies are made of strategies, built-in ones or any functions of the cells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from functools import cached_property, partial
@@ -265,8 +265,9 @@ def where(condition: Condition, strategy: Strategy) -> Policy:
     where({'data_type': ['invoices', 'bills'], 'platform': 'Xero'}, optimal('freshness'))
     """
     shown = name_of(condition) if callable(condition) else repr(dict(condition))
-    if not callable(condition):
-        _check_texts("where", condition)
+    texts = [name for name, kind in CELLS.items() if kind == "category"]
+    if not callable(condition) and (unknown := [repr(name) for name in condition if name not in texts]):
+        raise ValueError(f"where: cells have no text column {', '.join(unknown)}; there are {', '.join(texts)}")
     return Policy(f"where({shown}, {name_of(strategy)})", _where, {"condition": condition}, (strategy,))
 
 
@@ -278,27 +279,6 @@ def _where(cells: Columns, strategy: Strategy, condition: Condition) -> Floats:
         masks = [cells.matches(column, wanted) for column, wanted in condition.items()]
         fits = np.logical_and.reduce([np.ones(len(cells.age), dtype=bool), *masks])
     return np.where(fits, ask(strategy, cells), 0.0)
-
-
-def limit(strategy: Strategy, most: int, per: str | None = None) -> Policy:
-    """The ``most`` first cells of a strategy in each round, in all or ``per`` company, platform or other column."""
-    if most < 0:
-        raise ValueError(f"limit: expected a number of cells >= 0, not {most}")
-    _check_texts("limit", [] if per is None else [per])
-    return Policy(f"limit({name_of(strategy)}, {most}, {per!r})", _limit, {"most": most, "per": per}, (strategy,))
-
-
-def _limit(cells: Columns, strategy: Strategy, most: int, per: str | None) -> Floats:
-    wanted = np.fmax(ask(strategy, cells), 0.0)
-    group = cells.groups(per) if per else np.zeros(len(wanted), dtype=np.int64)
-    place = pd.Series(-wanted).groupby(group).rank(method="first").to_numpy()
-    return np.where(place <= most, wanted, 0.0)
-
-
-def _check_texts(who: str, names: Iterable[str]) -> None:
-    texts = [name for name, kind in CELLS.items() if kind == "category"]
-    if unknown := [repr(name) for name in names if name not in texts]:
-        raise ValueError(f"{who}: cells have no text column {', '.join(unknown)}; there are {', '.join(texts)}")
 
 
 def bundle(report: str | Sequence[str], strategy: Strategy | None = None) -> Policy:

@@ -209,7 +209,7 @@ class _Run:
         board = self.board
         return optimum.upper_bound(
             board.true_rate, self.left_a_day, days, self.ages, self.weight, board.cost,
-            kept=board.kept, success=board.success(1 / self.ticks), since=self.since, ahead=1 / self.ticks,
+            kept=board.kept, success=board.troubles.success(1 / self.ticks), since=self.since, ahead=1 / self.ticks,
         )  # fmt: skip
 
     def _cells(self) -> pd.DataFrame:

@@ -19,7 +19,7 @@ ALL = [
     p.every("7D"), p.oldest(), *(p.optimal(name) for name in p.INDICES),
     p.learn(), p.keep_alive(), p.every("7D", bills="1D"),
     p.first(p.every("1D"), p.oldest()), p.where({"data_type": "bills"}, p.oldest()), p.bundle("payables"),
-    p.limit(p.oldest(), 2, per="company"), p.before(), p.before("07:00"), p.before("2026-11-23T07:00:00Z"),
+    p.before(), p.before("07:00"), p.before("2026-11-23T07:00:00Z"),
 ]  # fmt: skip
 
 
@@ -89,8 +89,6 @@ def test_where_and_limit_cut() -> None:
     """Only the cells that fit, only the first so many of each company."""
     assert wants(p.where({"data_type": "bills", "company": ["b"]}, p.oldest())) == [0, 0, 3, 0]
     assert wants(p.where(lambda cells: cells.rate >= 2, p.oldest())) == [0, 0, 3, NEVER]
-    assert wants(p.limit(p.oldest(), 1, per="company")) == [0, 2, 0, NEVER]
-    assert wants(p.limit(p.oldest(), 3)) == [0, 2, 3, NEVER]
 
 
 def test_a_bundle_has_one_priority() -> None:
@@ -171,9 +169,10 @@ def test_types_without_a_prior_of_their_own_have_the_usual_one() -> None:
         (lambda: p.optimal("best"), "optimal: no objective 'best'; there are freshness, age, since_sync"),
         (lambda: p.every(0), "an interval is a positive time"),
         (lambda: p.first(), "give at least one strategy"),
-        (lambda: p.limit(p.oldest(), -1), "expected a number of cells >= 0"),
-        (lambda: p.limit(p.oldest(), 1, per="age"), "limit: cells have no text column 'age'; there are company"),
-        (lambda: p.where({"postcode": "Xero"}, p.oldest()), "where: cells have no text column 'postcode'"),
+        (
+            lambda: p.where({"postcode": "Xero"}, p.oldest()),
+            "where: cells have no text column 'postcode'; there are company",
+        ),
         (lambda: p.keep_alive("soon"), "an interval is a positive time such as .*, not 'soon'"),
         (lambda: p.before("noon"), "before: a time of day such as \"07:00\" .UTC., or a moment, not 'noon'"),
         (lambda: p.learn(prior=(0.0, 1.0)), "learn: a prior is two numbers > 0"),
