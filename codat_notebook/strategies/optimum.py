@@ -82,6 +82,11 @@ def interval_at(problem: Problem, price: float) -> Floats:
     return np.where((problem.rate > 0) & (problem.weight > 0), interval, np.inf)
 
 
+def spent_at(problem: Problem, price: float) -> float:
+    """What the refreshes of a day cost at a price."""
+    return float((problem.cost / np.maximum(interval_at(problem, price), 1e-300)).sum())
+
+
 def given_up_below(rates: ArrayLike, weights: ArrayLike, costs: ArrayLike) -> Floats:
     """For each cell about the budget a day up to which the freshest allocation never refreshes it.
 
@@ -95,8 +100,7 @@ def given_up_below(rates: ArrayLike, weights: ArrayLike, costs: ArrayLike) -> Fl
     if not len(prices):
         return np.zeros(len(edge))
     prices = prices[np.linspace(0, len(prices) - 1, min(len(prices), 64)).astype(int)]
-    spent = [(problem.cost / np.maximum(interval_at(problem, price), 1e-300)).sum() for price in prices]
-    return np.interp(edge, prices, spent, right=0.0)
+    return np.interp(edge, prices, [spent_at(problem, price) for price in prices], right=0.0)
 
 
 def mean(values: ArrayLike, weights: ArrayLike = 1.0) -> float:

@@ -4,12 +4,13 @@ x = rate / frequency is the number of changes expected between two evenly spaced
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from codat_notebook.strategies.indices import Floats
-from codat_notebook.strategies.optimum import Problem, find_price, interval_at
+from codat_notebook.strategies.optimum import Problem, find_price, interval_at, spent_at
 
 
 def freshness(rate: Any, frequency: Any) -> Floats:
@@ -41,7 +42,7 @@ def allocate(rates: Any, budget: float, weights: Any = 1.0, costs: Any = 1.0) ->
     able = (problem.rate > 0) & (problem.weight > 0)
     if not able.any() or problem.budget == 0:
         return Allocation(np.zeros(len(problem.rate)), np.inf if able.any() else 0.0)
-    low, high = find_price(lambda price: float((problem.cost / interval_at(problem, price)).sum()), problem.budget)
+    low, high = find_price(partial(spent_at, problem), problem.budget)
     frequencies = 1 / interval_at(problem, low)
     if high > low:
         # The spending jumps over the budget between two neighbouring prices; a mix of both costs what it should.
