@@ -27,5 +27,5 @@ def looks(companies: Any, refreshes: Any, seconds: Any) -> Any:
     """
     price = companies - (companies > MANY) * (companies - MANY)
     start = 1 + 1 / companies + (companies <= FEW) * (1 - 1 / companies)  # at the end, and its share of the reading
-    share = seconds / price * (refreshes**0.35 - (refreshes <= 1) * 0.4 / companies**2)  # one alone ends when it usually does
+    share = seconds / price * (refreshes**0.35 - (refreshes <= 1) * 0.4 / companies**2)  # one alone ends as usual
     return start + 0.65 * share / (share + 7.5) ** 0.5
