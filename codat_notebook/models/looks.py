@@ -23,9 +23,9 @@ def looks(companies: Any, refreshes: Any, seconds: Any) -> Any:
     Examples
     --------
     >>> round(looks(1, 1, 60.0), 1), round(looks(100, 8, 480.0), 1)
-    (5.2, 4.4)
+    (5.5, 4.4)
     """
     price = companies - (companies > MANY) * (companies - MANY)
     start = 1 + 1 / companies + (companies <= FEW) * (1 - 1 / companies)  # at the end, and its share of the reading
-    share = seconds / price * (0.5 + (refreshes > 1) * (refreshes**0.35 - 0.5))  # one alone has the usual time
+    share = seconds / price * (refreshes**0.35 - (refreshes <= 1) * 0.4 / companies**2)  # one alone ends as usual
     return start + 0.65 * share / (share + 7.5) ** 0.5

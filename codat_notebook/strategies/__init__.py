@@ -24,12 +24,10 @@ from codat_notebook.strategies.learning import observe_changes
 from codat_notebook.strategies.policies import (
     before,
     bundle,
-    codat_schedule,
     every,
     first,
     keep_alive,
     learn,
-    limit,
     oldest,
     optimal,
     where,
@@ -40,7 +38,7 @@ from codat_notebook.strategies.rounds import Limits
 from codat_notebook.strategies.simulation import simulate
 
 __all__ = [
-    "CELLS", "Limits", "Portfolio", "Result", "StrategyError", "before", "bundle", "codat_schedule", "compare", "every",
-    "first", "keep_alive", "learn", "limit", "observe_changes", "oldest", "optimal", "simulate",
+    "CELLS", "Limits", "Portfolio", "Result", "StrategyError", "before", "bundle", "compare", "every",
+    "first", "keep_alive", "learn", "observe_changes", "oldest", "optimal", "simulate",
     "table", "where",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from codat_notebook.models.instants import MONTH, interval
 from codat_notebook.models.looks import looks
@@ -45,24 +45,28 @@ class Following:
         #: What one takes at most.
         self.dearest = float(looks(1, 1, self._seconds).max(initial=0.0))
 
-    def of(self, rows: Rows, rounds: ArrayLike = 0) -> Floats:
-        """The looks that each refresh of a round adds to those for the refreshes of its company before it.
-
-        ``rounds``: the number of the round of each refresh, where several rounds are asked of at a time.
-        """
-        group = np.asarray(rounds) * len(self._company) + self._company[rows]
-        order = np.argsort(group, kind="stable")
-        group, seconds = group[order], self._seconds[rows][order]
-        first = np.diff(group, prepend=-1) > 0
-        number = group // len(self._company)
-        companies = np.bincount(number, first)[number]  # in the round
+    def of(self, rows: Rows) -> Floats:
+        """The looks that each refresh of a round adds to those for the refreshes of its company before it."""
+        order = np.argsort(self._company[rows], kind="stable")
+        company, seconds = self._company[rows][order], self._seconds[rows][order]
+        first = np.diff(company, prepend=-1) > 0
+        companies = max(first.sum(), 1)
         place, until = np.arange(len(rows)), np.cumsum(seconds)
         count = place - np.maximum.accumulate(np.where(first, place, 0))  # refreshes of the company before this one
         until -= np.maximum.accumulate(np.where(first, until - seconds, 0.0))
-        more = looks(companies, count + 1, until) - np.where(first, 0.0, looks(companies, count, until - seconds))
+        before = np.where(first, 0.0, looks(companies, count, until - seconds))
         added = np.empty(len(rows))
-        added[order] = more
+        added[order] = looks(companies, count + 1, until) - before
         return added
+
+    def total(self, rows: Rows, rounds: Rows) -> float:
+        """The looks of several rounds in all; ``rounds``: the number of the round of each refresh."""
+        companies = int(self._company.max(initial=0)) + 1
+        groups, own, count = np.unique(
+            rounds * companies + self._company[rows], return_inverse=True, return_counts=True
+        )
+        _, number, several = np.unique(groups // companies, return_inverse=True, return_counts=True)
+        return float(looks(several[number], count, np.bincount(own, self._seconds[rows], len(count))).sum())
 
 
 _LARGEST = 10**9  # companies

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future
-from functools import lru_cache
-from typing import Any, Final
+from concurrent.futures import Executor
+from functools import lru_cache, partial
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.result import BOUND_LINE, Result
 from codat_notebook.strategies.simulation import simulate
 
+T = TypeVar("T")
 _OPTIONS = {"days", "tick", "limits", "goal", "deadline", "start"}
 _Portfolios = Portfolio | Callable[[int], Portfolio]
 _Task = tuple[str, str, int]
@@ -100,14 +101,9 @@ def compare(
 
 def _elsewhere(executor: Executor, tasks: list[_Task], packed: Mapping[str, bytes], shared: bytes) -> list[_Outcome]:
     """The tasks' outcomes from other threads, processes or machines."""
-    futures: list[Future[_Outcome]] = []
-    for task in tasks:
-        try:
-            futures.append(executor.submit(_run, packed[task[0]], shared, task))
-        except Exception as error:  # noqa: BLE001 - a pool that broke takes no more tasks; each row says so
-            futures.append(Future())
-            futures[-1].set_exception(error)
-    return [_outcome(future.result) for future in futures]
+    # A pool that broke takes no more tasks; each row says so.
+    begun = [_outcome(partial(executor.submit, _run, packed[task[0]], shared, task)) for task in tasks]
+    return [each if isinstance(each, str) else _outcome(each.result) for each in begun]
 
 
 def _run(strategy: bytes, shared: bytes, task: _Task) -> _Outcome:
@@ -128,8 +124,8 @@ def _frame(tasks: list[_Task], outcomes: list[_Outcome]) -> ComparisonFrame:
     return ComparisonFrame(pd.DataFrame(rows, columns=list(types)).astype(types))
 
 
-def _outcome(get: Callable[[], _Outcome]) -> _Outcome:
-    """The metrics of a task, or the words of what went wrong: one failed task does not lose the others."""
+def _outcome(get: Callable[[], T]) -> T | str:
+    """What a task gives, or the words of what went wrong: one failed task does not lose the others."""
     try:
         return get()
     except Exception as error:  # noqa: BLE001 - whatever a task raises becomes its row's text, and is seen there

@@ -11,7 +11,8 @@ Arrays in, arrays out. Exact also where a naive form fails: tiny ``rate * tau``,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,8 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 
+#: Changes a day below which a cell counts as one that never changes.
+STILL: Final = 1e-200
 #: Below these x the closed forms of staleness and age lose digits to cancellation, and the series is exact.
 _SMALL, _SMALL_AGE = 0.01, 0.05
 #: Above this x the curve of staleness is 1 to the last digit.
@@ -67,10 +70,12 @@ def staleness(rate: ArrayLike, tau: ArrayLike) -> Floats:
     """Days of freshness won by refreshing now: (1 - e^-x - x e^-x) / rate with x = rate tau; C = 1 - e^-x.
 
     It never exceeds 1 / rate, its value for a cell that was never synced. A cell that never changes is worth nothing
-    once it was read, and everything (``inf``) before.
+    once it was read, and everything (1e200) before.
     """
-    rate = np.asarray(rate, np.float64)
-    return _over(staleness_curve, rate, tau, rate)
+    rate = np.maximum(rate, STILL)
+    value = staleness_curve(rate * tau)
+    value /= rate
+    return value
 
 
 def staleness_believed(shape: ArrayLike, days: ArrayLike, tau: ArrayLike) -> Floats:
@@ -103,20 +108,14 @@ def staleness_believed(shape: ArrayLike, days: ArrayLike, tau: ArrayLike) -> Flo
 
 def age(rate: ArrayLike, tau: ArrayLike) -> Floats:
     """Index of age (days since the first unseen change): tau^2 / 2 + tau e^-x / rate - (1 - e^-x) / rate^2."""
-    rate = np.asarray(rate, np.float64)
-    return _over(age_curve, rate, tau, rate * rate)
+    rate = np.maximum(rate, STILL)
+    value = age_curve(rate * tau)
+    value /= rate
+    value /= rate  # whose square would be 0
+    return value
 
 
 def since_sync(rate: ArrayLike, tau: ArrayLike) -> Floats:
     """Index of the time since the last sync, which needs no rate: tau^2 / 2."""
     tau = np.asarray(tau, np.float64)
     return np.broadcast_to(tau, np.broadcast_shapes(np.shape(rate), tau.shape)) ** 2 / 2
-
-
-def _over(curve: Callable[[Floats], Floats], rate: Floats, tau: ArrayLike, divisor: Floats) -> Floats:
-    """curve(rate tau) / divisor; where nothing ever changes 0, and ``inf`` if such a cell was never read."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = curve(np.multiply(rate, tau))
-        value /= divisor
-    still = divisor == 0
-    return np.where(still, np.where(np.isinf(tau), np.inf, 0.0), value) if still.any() else value

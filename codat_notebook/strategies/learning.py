@@ -9,7 +9,7 @@ was seen the rates are an assumption (``assumed_rates``: the sandbox's numbers p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +24,6 @@ from codat_notebook.strategies.indices import Flags, Floats
 
 #: Prior of a rate: a Gamma of this shape around the mean assumed for the data type. Wide on purpose.
 SHAPE = 0.5
-_FASTEST = 1e4  # changes a day; what changes at every look could change any number of times
 _INSTANT = 1e-9  # days: a gap below is rounding, not a refresh
 _KEYS = ("company", "connection", "data_type")
 
@@ -41,21 +40,19 @@ def assumed_rates(columns: Columns) -> Floats:
     return np.where(np.isnan(rates), usual, rates)
 
 
-def _rows(keys: Sequence[Labels]) -> Iterator[tuple[int | str, ...]]:
-    """The texts that name each cell."""
-    texts = ([categories[code] if code >= 0 else "" for code in codes] for codes, categories in keys)
-    return zip(*texts, strict=True)
+def _take_in(shape: Floats, days: Floats, cells: NDArray[np.intp], gap: Floats, changed: Flags) -> None:
+    """Learn from a refresh of each of these cells, which closed a gap of so many days: did it find a change?
 
-
-def _take_in(shape: Floats, days: Floats, rate: Floats, cells: NDArray[np.intp], gap: Floats, changed: Flags) -> None:
-    """Learn from refreshes of these cells, each of which closed a gap of so many days: did it find a change?
-
-    Rates are Gamma(a + S, b + G)-distributed (``shape``, ``days``): G += gap, and S += the changes to expect in it at
-    the ``rate`` believed, given whether there was one: x / (1 - e^-x) with x = rate gap, or none.
+    A rate of Gamma(a, b) (``shape``, ``days``) is Gamma(a, b + gap) given that there was none. Given one it is the
+    difference of two Gammas, and the Gamma of its mean and variance stands in for it (assumed density filtering, Minka
+    2001): its moments are those of before, a / b and a (a + 1) / b^2, times e(1) / e(0) and e(2) / e(0), where
+    e(k) = 1 - (1 + gap / b)^-(a + k).
     """
-    x = np.maximum(np.minimum(rate[cells], _FASTEST) * gap, 1e-12)
-    np.add.at(shape, cells, np.where(changed, x / -np.expm1(-x), 0.0))
-    np.add.at(days, cells, gap)
+    a, b = shape[cells], days[cells]
+    e0, e1, e2 = (-np.expm1(-(a + k) * np.log1p(gap / b)) for k in range(3))
+    spread = np.maximum((a + 1) / a * e0 * e2 / e1**2 - 1, 1e-12)  # variance / mean^2
+    shape[cells] = np.where(changed, 1 / spread, a)
+    days[cells] = np.where(changed, b / a * e0 / e1 / spread, b + gap)
 
 
 class Learner:
@@ -69,20 +66,20 @@ class Learner:
         self._priors = prior if isinstance(prior, Mapping) else {} if prior is None else {None: prior}
         if not all(len(pair) == 2 and min(pair) > 0 for pair in self._priors.values()):
             raise ValueError(f"learn: a prior is two numbers > 0, or data type -> two numbers, not {prior!r}")
-        self._keys: list[Labels] = []
+        self._labels: list[Labels] = []
+        self._names: list[tuple[str, ...]] = []  # of the cells
         self._known = [np.empty(0)] * 3  # of each cell a + S, b + G, and its snapshot as days from the last round
         self._at: np.datetime64 = np.datetime64("NaT", "us")
 
     def save(self) -> dict[str, Any]:
         """What was learned of each cell, as JSON can hold it."""
         known = [column.tolist() for column in self._known]
-        return {"at": str(self._at), "cells": [list(map(list, _rows(self._keys))), *known]}
+        return {"at": str(self._at), "cells": [list(map(list, self._names)), *known]}
 
     def load(self, kept: Mapping[str, Any]) -> None:
         """Know what ``save`` gave."""
-        keys, *known = kept["cells"]
-        factors = [pd.factorize(np.array(names, dtype=object)) for names in zip(*keys, strict=True)]
-        self._keys = [(codes, list(names)) for codes, names in factors]
+        names, *known = kept["cells"]
+        self._names = list(map(tuple, names))
         self._known = [np.array(column, dtype=np.float64) for column in known]
         self._at = np.datetime64(kept["at"], "us")
 
@@ -97,26 +94,24 @@ class Learner:
         fresh = np.flatnonzero(gap > _INSTANT)
         changed = columns.changed_last[fresh]
         told = ~np.isnan(changed)
-        _take_in(shape, days, shape / days, fresh[told], gap[fresh[told]], changed[told] > 0)
+        _take_in(shape, days, fresh[told], gap[fresh[told]], changed[told] > 0)
         self._known[2] = columns.last_success
         return shape, days
 
     def _know(self, columns: Columns) -> None:
         """Make sure that what is remembered stands in the order of these cells; new ones begin with the prior."""
-        keys = [columns.labels(name) for name in _KEYS]
-        if self._keys and all(
-            new[0] is old[0] or (np.array_equal(new[0], old[0]) and new[1] == old[1])
-            for new, old in zip(keys, self._keys, strict=True)
-        ):
+        labels = [columns.labels(name) for name in _KEYS]
+        if self._labels and all(new[0] is old[0] for new, old in zip(labels, self._labels, strict=True)):
             return
-        before = {key: row for row, key in enumerate(_rows(self._keys))}
-        kept = [(row, before[key]) for row, key in enumerate(_rows(keys)) if key in before]
+        texts = ([categories[code] if code >= 0 else "" for code in codes] for codes, categories in labels)
+        names = list(zip(*texts, strict=True))
+        before = {name: row for row, name in enumerate(self._names)}
+        kept = [(row, before[name]) for row, name in enumerate(names) if name in before]
         rows, rows_before = np.array(kept, dtype=np.intp).reshape(-1, 2).T
         known = self._prior(columns)
         for now, then in zip(known, self._known, strict=True):
             now[rows] = then[rows_before]
-        self._keys = keys
-        self._known = known
+        self._labels, self._names, self._known = labels, names, known
 
     def _prior(self, columns: Columns) -> list[Floats]:
         """What is known of cells of which nothing was seen."""
@@ -127,7 +122,6 @@ class Learner:
         return [shape, days, np.full(len(shape), np.nan)]
 
 
-_PASSES: Final = 200
 #: What was seen, one row a refresh that ended well: whether it found changes since the one before.
 OBSERVED: Final = {
     "company_id": "category", "connection_id": "category", "data_type": "category", "time": "time", "changed": "flag",
@@ -200,9 +194,8 @@ def _of_event(event: Any, number: int) -> Iterator[tuple[Any, ...]]:
 def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """What was observed of each cell: ``rate`` (missing without two refreshes) and ``changed_last`` (NA without them).
 
-    The prior is wide around the rate assumed for the data type, and all is gone through until the rate is the one that
-    it was believed to be: the highest posterior, sooner off the prior than a :class:`Learner`. The first bit of a cell
-    says nothing: Codat tells false then, whatever is there. Rows without a connection count for all of the company's.
+    The prior is wide around the rate assumed for the data type. The first bit of a cell says nothing: Codat tells false
+    then, whatever is there. Rows without a connection count for all of the company's.
     """
     first = observed.drop_duplicates(list(_NAMES)).dropna(subset="since")  # tells of the refresh before the first one
     before = first.assign(time=first["since"], changed=False)
@@ -213,12 +206,12 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     gap = seen["time"].groupby(number).diff().to_numpy() / DAY
     there = gap > 0
     number, gap, changed = number[there], gap[there], seen["changed"].to_numpy(bool)[there]
-    rate = np.array([changes_a_day(key[2]) for key in keys], dtype=np.float64)
-    prior = SHAPE / rate
-    for _ in range(_PASSES):
-        shape, days = np.full(len(keys), SHAPE), prior.copy()
-        _take_in(shape, days, rate, number, gap, changed)
-        rate = shape / days
+    shape, days = np.full(len(keys), SHAPE), SHAPE / np.array([changes_a_day(key[2]) for key in keys])
+    turn = pd.Series(number).groupby(number).cumcount().to_numpy()
+    for at in range(turn.max(initial=-1) + 1):  # the first refresh of each cell, then the second, ...
+        own = turn == at
+        _take_in(shape, days, number[own], gap[own], changed[own])
+    rate = shape / days
     last = pd.Series(changed).groupby(number).last()
     rate[~np.isin(np.arange(len(keys)), number)] = np.nan
     place = {key: row for row, key in enumerate(keys)}

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from codat_notebook.strategies.indices import Flags, Floats
+from codat_notebook.strategies.indices import STILL, Flags, Floats
 
 _WIDE = 700.0  # how far the logarithm of a price may be from 0
 #: Of the price that spends the budget: what is tried.
@@ -57,10 +57,6 @@ def find_price(spend: Callable[[float], float], budget: float, to: float = 1e-10
             return float(np.exp(at)), float(np.exp(at))
         low, high = (at, high) if gap > 0 else (low, at)
     return float(np.exp(low)), float(np.exp(high))
-
-
-#: Changes a day below which a cell counts as one that never changes.
-STILL: Final = 1e-100
 
 
 class Problem(NamedTuple):

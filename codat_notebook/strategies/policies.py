@@ -8,7 +8,7 @@ strategies are made of strategies, built-in ones or any functions of the cells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from functools import cached_property, partial
@@ -113,17 +113,25 @@ INDICES: Final[Mapping[str, Callable[[Floats, Floats], Floats]]] = {
 }  # fmt: skip
 
 
-def every(interval: str | float) -> Policy:
+def every(interval: str | float, **types: str | float) -> Policy:
     """Refresh what was read at least ``interval`` ago ("7D", "12h", a number of days), the most overdue first.
 
-    tau / interval where it is >= 1. The usual fixed schedule; with equal weights and costs the uniform policy of Cho &
-    Garcia-Molina 2000, which is never worse than refreshing in proportion to the changes.
+    tau / interval where it is >= 1: what Codat's own scheduler does, type by type. With equal weights and costs the
+    uniform policy of Cho & Garcia-Molina 2000, which is never worse than refreshing in proportion to the changes.
+
+    Parameters
+    ----------
+    interval : the rhythm of the types that are not named.
+    types : data type -> rhythm. Types with a dash: ``every("7D", **{"banking-transactions": "1D"})``.
     """
-    return Policy(f"every({interval!r})", _every, {"period": days(interval)})
+    shown = ", ".join([repr(interval), *(f"{name}={own!r}" for name, own in types.items())])
+    periods = {name: days(own) for name, own in types.items()}
+    return Policy(f"every({shown})", _every, {"usual": days(interval), "periods": periods})
 
 
-def _every(cells: Columns, period: float | Floats) -> Floats:
-    share = cells.age / period
+def _every(cells: Columns, usual: float, periods: Mapping[str, float]) -> Floats:
+    codes, categories = cells.labels("data_type")
+    share = cells.age / np.array([*(periods.get(name, usual) for name in categories), usual])[codes]
     return np.where(share >= 1 - 1e-9, share, 0.0)  # what is a rounding error short of due is due
 
 
@@ -144,7 +152,7 @@ def optimal(objective: str = "freshness", *, max_age: str | float | None = "14D"
     ----------
     objective : what to win.
     max_age : what was not read for so long (or never) comes first, the most overdue of it at the top; ``None``: never.
-        A budget that cannot hold it makes a round robin of everything.
+        Where the budget cannot hold it, all take turns, up to twice as often where a refresh wins more.
     """
     if objective not in INDICES:
         raise ValueError(
@@ -167,8 +175,11 @@ def worth(cells: Columns, objective: str, max_age: float | None) -> Floats:
         value /= cells.cost
     if max_age is not None and (late := age >= max_age).any():
         rows = np.flatnonzero(late & (weight > 0))
+        won = np.clip(value[rows], 1e-300, 1e300)
+        usual = np.partition(won, len(won) // 2)[len(won) // 2] if len(won) else 0.0
+        overdue = np.minimum(age[rows] / max_age, 1e6) * (1 + won / (won + usual))
         value[rows] = 0.0
-        value[rows] = np.fmax.reduce(value, initial=1.0) * (1 + np.minimum(age[rows] / max_age, 1e6))
+        value[rows] = np.fmax.reduce(value, initial=1.0) * (1 + overdue)
     return value
 
 
@@ -222,26 +233,6 @@ def _keep_alive(cells: Columns, limit: float) -> Floats:
     return priority
 
 
-def codat_schedule(default: str | float = "7D", **types: str | float) -> Policy:
-    """What Codat's own scheduler does: each type again, an interval after its last success (sync settings).
-
-    tau / interval where it is >= 1, with one interval per data type. The baseline: it costs no thought.
-
-    Parameters
-    ----------
-    default : the rhythm of the types that are not named ("1h", "1D", "7D", "30D").
-    types : data type -> rhythm. Types with a dash: ``codat_schedule(**{"banking-transactions": "1D"})``.
-    """
-    periods = {name: days(interval) for name, interval in types.items()}
-    shown = ", ".join([repr(default), *(f"{name}={interval!r}" for name, interval in types.items())])
-    return Policy(f"codat_schedule({shown})", _codat_schedule, {"default": days(default), "periods": periods})
-
-
-def _codat_schedule(cells: Columns, default: float, periods: Mapping[str, float]) -> Floats:
-    codes, categories = cells.labels("data_type")
-    return _every(cells, np.array([*(periods.get(name, default) for name in categories), default])[codes])
-
-
 def first(*strategies: Strategy) -> Policy:
     """All that the first strategy wants, then what the second wants of the rest, and so on: lexicographic order."""
     if not strategies:
@@ -274,8 +265,9 @@ def where(condition: Condition, strategy: Strategy) -> Policy:
     where({'data_type': ['invoices', 'bills'], 'platform': 'Xero'}, optimal('freshness'))
     """
     shown = name_of(condition) if callable(condition) else repr(dict(condition))
-    if not callable(condition):
-        _check_texts("where", condition)
+    texts = [name for name, kind in CELLS.items() if kind == "category"]
+    if not callable(condition) and (unknown := [repr(name) for name in condition if name not in texts]):
+        raise ValueError(f"where: cells have no text column {', '.join(unknown)}; there are {', '.join(texts)}")
     return Policy(f"where({shown}, {name_of(strategy)})", _where, {"condition": condition}, (strategy,))
 
 
@@ -287,27 +279,6 @@ def _where(cells: Columns, strategy: Strategy, condition: Condition) -> Floats:
         masks = [cells.matches(column, wanted) for column, wanted in condition.items()]
         fits = np.logical_and.reduce([np.ones(len(cells.age), dtype=bool), *masks])
     return np.where(fits, ask(strategy, cells), 0.0)
-
-
-def limit(strategy: Strategy, most: int, per: str | None = None) -> Policy:
-    """The ``most`` first cells of a strategy in each round, in all or ``per`` company, platform or other column."""
-    if most < 0:
-        raise ValueError(f"limit: expected a number of cells >= 0, not {most}")
-    _check_texts("limit", [] if per is None else [per])
-    return Policy(f"limit({name_of(strategy)}, {most}, {per!r})", _limit, {"most": most, "per": per}, (strategy,))
-
-
-def _limit(cells: Columns, strategy: Strategy, most: int, per: str | None) -> Floats:
-    wanted = np.fmax(ask(strategy, cells), 0.0)
-    group = cells.groups(per) if per else np.zeros(len(wanted), dtype=np.int64)
-    place = pd.Series(-wanted).groupby(group).rank(method="first").to_numpy()
-    return np.where(place <= most, wanted, 0.0)
-
-
-def _check_texts(who: str, names: Iterable[str]) -> None:
-    texts = [name for name, kind in CELLS.items() if kind == "category"]
-    if unknown := [repr(name) for name in names if name not in texts]:
-        raise ValueError(f"{who}: cells have no text column {', '.join(unknown)}; there are {', '.join(texts)}")
 
 
 def bundle(report: str | Sequence[str], strategy: Strategy | None = None) -> Policy:

@@ -121,7 +121,7 @@ class Portfolio:
         return cls.from_frame(frame.assign(rate=believed[rates]), observed=observed)
 
     @classmethod
-    def from_session(cls, session: Any, *, true_rate: Any = None, **options: Any) -> Portfolio:
+    def from_session(cls, session: Any, **options: Any) -> Portfolio:
         """Real companies as a portfolio: ages, durations and failure rates as their pull histories show them.
 
         Change rates come from ``observed`` changes or a ``known`` frame; the others are assumed from the data type, and
@@ -130,7 +130,6 @@ class Portfolio:
         Parameters
         ----------
         session : of which the companies are read, by ``session.cells``.
-        true_rate : changes a day to simulate with, if not those believed: one number, or one per cell.
         options : those of ``session.cells``: companies, data_types, report, observed, known, prices, ...
 
         Examples
@@ -142,8 +141,7 @@ class Portfolio:
         frame = session.cells(**options)
         reading = float(session.request_log.appended - before)
         frame = frame[[name for name in frame if name in CELLS or name in TRUTH]]
-        given = frame if true_rate is None else frame.assign(true_rate=true_rate)
-        return replace(cls.from_frame(given, observed=options.get("observed") is not None), reading=reading)
+        return replace(cls.from_frame(frame, observed=options.get("observed") is not None), reading=reading)
 
     def believing(self, rates: Any) -> Portfolio:
         """The same portfolio, where other rates are believed: one number per cell, or ``"known"`` for the truth."""

@@ -93,14 +93,13 @@ def choose(priority: Floats, eligible: Flags, cost: Floats, budget: float) -> Ro
     cost, budget : what each costs, and what may be spent now. The first cell that it does not pay ends the round, so
         that a dear cell with a high priority is saved up for.
     """
-    wanted = np.fmax(priority, 0.0)
-    wanted[np.flatnonzero(~eligible)] = 0.0
+    wanted = np.where(eligible & (priority > 0), priority, 0.0)
     budget *= 1 + _ROUNDING
     most = int(min(budget / cost.min(initial=np.inf), len(wanted)))
     if most < 1:
         return np.empty(0, dtype=np.intp)
     least = np.partition(wanted, -most)[-most]  # only those that may be chosen are put in order
-    rows = np.flatnonzero(wanted >= np.fmax(least, 5e-324))
+    rows = np.flatnonzero(wanted >= max(least, 5e-324))
     rows = rows[np.argsort(-wanted[rows], kind="stable")]
     chosen: Rows = rows[np.cumsum(cost[rows]) <= budget]
     return chosen

@@ -133,7 +133,7 @@ class _Run:
         rounds = np.repeat(np.arange(self.ticks), list(map(len, begun)))
         rows = np.concatenate(begun)
         self.refreshes += np.bincount(rows, minlength=len(board))
-        self.looks += float(self.following.of(rows, rounds).sum())
+        self.looks += self.following.total(rows, rounds)
         self._move(day + 1.0)
         board.ledger.settle(board.snapshot, board.now)
         self.connections.look(board)
@@ -209,7 +209,7 @@ class _Run:
         board = self.board
         return optimum.upper_bound(
             board.true_rate, self.left_a_day, days, self.ages, self.weight, board.cost,
-            kept=board.kept, success=board.success(1 / self.ticks), since=self.since, ahead=1 / self.ticks,
+            kept=board.kept, success=board.troubles.success(1 / self.ticks), since=self.since, ahead=1 / self.ticks,
         )  # fmt: skip
 
     def _cells(self) -> pd.DataFrame:

@@ -128,7 +128,7 @@ class _Troubles:
         self._more[rows, kinds] = 1.0 - self._shares[rows, kinds]
 
     def success(self, gap: float) -> Floats:
-        """The highest chance that a refresh succeeds: so long after one that did."""
+        """The highest chance of each cell that a refresh succeeds: so many days after one that did."""
         chance: Floats = np.prod(1 - self._shares * -np.expm1(-gap / self._lasts), axis=1)
         return chance
 
@@ -160,7 +160,7 @@ class SimulationState:
         self._latency = truth["latency"].to_numpy()
         self.company = self.given.groups("company").astype(np.int32)
         self.companies = int(self.company.max(initial=-1)) + 1
-        self._troubles = _Troubles(truth["failure_rate"].to_numpy(np.float64), *self.given.labels("platform"))
+        self.troubles = _Troubles(truth["failure_rate"].to_numpy(np.float64), *self.given.labels("platform"))
         rows = len(cells)
         self.snapshot = -self.given.age
         self.failed = np.zeros(rows, np.int32)
@@ -174,7 +174,7 @@ class SimulationState:
         #: Until when each cell cannot be refreshed: for good if it is not linked or not supported.
         self.blocked = np.where(unable, np.inf, np.nan_to_num(self.given.retry_at, nan=-np.inf))
         waiting = np.flatnonzero((self.blocked > 0) & (self.error >= 0))
-        self._troubles.met(waiting, self.error[waiting].astype(np.intp))
+        self.troubles.met(waiting, self.error[waiting].astype(np.intp))
         #: What is on its way: of which cells, how it ends, failures in a row then, since when, until when, and a draw
         #: that decides what it finds.
         self._way = np.empty((6, 0))
@@ -193,10 +193,6 @@ class SimulationState:
         share: Floats = np.tensordot(weights / weights.sum(), kept, axes=1)
         return share
 
-    def success(self, gap: float) -> Floats:
-        """The highest chance of each cell that a refresh succeeds, with at least ``gap`` days between two."""
-        return self._troubles.success(gap)
-
     def eligible(self) -> Flags:
         """Which cells may be refreshed now: linked, supported, not on their way, not waiting after a failure."""
         return self.blocked <= self.now
@@ -213,7 +209,7 @@ class SimulationState:
         rows = np.sort(rows)  # what is drawn for a cell does not depend on the order of the others
         draw = self._rng.random(len(rows))
         ends = self.now + self._latency[rows] * np.exp(SPREAD * self._rng.standard_normal(len(rows)))
-        kind = self._troubles.meet(rows, self.now, self._rng)
+        kind = self.troubles.meet(rows, self.now, self._rng)
         failures = np.where(kind < COMPLETE, self.failures[rows] + 1, 0)
         begun = np.array([rows, kind, failures, np.full(len(rows), self.now), ends, draw])
         self._way = np.concatenate([self._way, begun], axis=1)

@@ -15,7 +15,6 @@ import pandas as pd
 from codat_notebook.strategies import (
     Limits,
     Portfolio,
-    codat_schedule,
     compare,
     every,
     learn,
@@ -90,7 +89,7 @@ def bench_sweep() -> None:
     cells = Portfolio.synthetic(84, rates="known")
     plans: dict[str, Any] = {
         "every": every("7D"), "oldest": oldest(), "synced": optimal("since_sync"), "optimal": optimal(),
-        "age": optimal("age"), "learn": learn(), "codat": codat_schedule(), "daily": every("1D"),
+        "age": optimal("age"), "learn": learn(), "typed": every("7D", invoices="1D"), "daily": every("1D"),
         "own": lambda cells: cells.weight * cells.age,
     }  # fmt: skip
 

@@ -51,7 +51,7 @@ def test_a_plan_stays_a_frame() -> None:
     assert plan.action.tolist().count("queue") == 15
     assert pd.DataFrame(plan).equals(plan)
     without = plan_frame(plan_rows([snapshot(("xero", "bills", 9, None))], select(older_than="7D")))
-    assert "Takes about 6 requests;" in repr(without)
+    assert "Takes about 7 requests;" in repr(without)
 
 
 def test_an_estimate_is_read_without_what_is_not_known() -> None:

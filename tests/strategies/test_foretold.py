@@ -1,10 +1,10 @@
 """What is foretold is what happens: simulated and real rounds keep the same books."""
 
+import heapq
 import json
 import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 
 from codat_notebook.live import run_strategy
+from codat_notebook.models.looks import FEW
 from codat_notebook.models.platforms import SPREAD
 from codat_notebook.models.shared import Security
 from codat_notebook.runs import JournalError
-from codat_notebook.runs.durations import Lifetime
-from codat_notebook.runs.polling import Running, next_look
+from codat_notebook.runs.durations import Durations, Lifetime
+from codat_notebook.runs.polling import PRICE, Running, next_look, price_of
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.strategies import Limits, Portfolio, oldest, optimal, simulate, table
@@ -116,17 +117,31 @@ def test_a_budget_in_requests_pays_for_reading() -> None:
         assert told["spent"] <= 4 * 71
 
 
-@pytest.mark.parametrize("median", [15, 30, 60, 120, 300])
-def test_a_refresh_by_itself_is_looked_at_as_polling_has_it(median: float) -> None:
-    """Reading the company, then the looks until the end, over durations of all lengths that such refreshes have."""
-    lifetime, looks = Lifetime(math.log(median), SPREAD), []
-    for part in np.linspace(0.02, 0.98, 49):
-        lasts, passed, number = median * math.exp(SPREAD * NormalDist().inv_cdf(part)), 0.0, 1
-        while passed < lasts:
-            passed, number = passed + next_look([Running(passed, lifetime)]), number + 1
-        looks.append(number)
-    told = Following(np.zeros(1, np.intp), np.array([median / 86_400])).of(np.zeros(1, np.intp))
-    assert told == pytest.approx(np.mean(looks), rel=0.12)
+@pytest.mark.parametrize(
+    ("companies", "refreshes"), [(1, 1), (2, 1), (4, 1), (12, 1), (45, 1), (1, 4), (2, 2), (12, 3)]
+)
+def test_a_round_is_looked_at_as_polling_has_it(companies: int, refreshes: int) -> None:
+    """Reading the companies, then looking at each until all it has ended, played with the functions of a run."""
+    rng, first, rounds = np.random.default_rng(1), Durations().of("", ""), 1 + 400 // companies
+    looks = foretold = 0.0
+    for _ in range(rounds):
+        medians = rng.choice([35.0, 50.0, 70.0, 100.0, 150.0], (companies, refreshes))
+        ends = medians * np.exp(SPREAD * rng.standard_normal(medians.shape))
+        usual = [[Lifetime(math.log(median), SPREAD) for median in own] for own in medians]
+        looks += companies if companies <= FEW else 1  # reading
+        due = [(0.0, company) for company in range(companies)]
+        while due:
+            at, company = heapq.heappop(due)
+            looks += at > 0
+            left = [Running(at, usual[company][n] if at else first) for n in np.flatnonzero(ends[company] > at)]
+            if left:  # a run learns how long its operations take when it first looks
+                wait = next_look(left, price_of(PRICE, len(due) + 1, 0, 0.0))
+                heapq.heappush(due, (at + wait, company))
+        rows = np.arange(companies * refreshes)
+        following = Following(rows // refreshes, medians.ravel() / 86_400)
+        foretold += following.of(rows).sum()
+        assert following.total(rows, rows * 0) == pytest.approx(following.of(rows).sum())
+    assert foretold == pytest.approx(looks, rel=0.1)
 
 
 @pytest.fixture(scope="module")

@@ -92,6 +92,31 @@ def test_the_first_event_has_its_gap() -> None:
     assert one["changed_last"].tolist() == [True]
 
 
+def posterior(shape: float, days: float, gaps: Any, changed: Any) -> tuple[float, float]:
+    """Mean and variance of a Gamma-distributed rate after these refreshes, by summing up over all rates."""
+    root = np.linspace(0.0, 40.0, 400_001)[1:]
+    rate = root**2
+    log = (2 * shape - 1) * np.log(root) - days * rate
+    for gap, found in zip(gaps, changed, strict=True):
+        log += np.log(-np.expm1(-gap * rate)) if found else -gap * rate
+    weight = np.exp(log - log.max())
+    mean = (weight * rate).sum() / weight.sum()
+    return float(mean), float((weight * (rate - mean) ** 2).sum() / weight.sum())
+
+
+@pytest.mark.parametrize("bits", ["1", "0", "1101000100" * 3, "1" * 12])
+def test_what_is_believed_is_the_posterior(bits: str) -> None:
+    """Exactly after one bit, nearly after many: a long gap that found a change tells next to nothing."""
+    gaps, changed = 10 ** np.linspace(-1, 1.5, len(bits)), np.array(list(bits)) == "1"
+    shape, days = np.array([0.5]), np.array([0.2])
+    for gap, found in zip(gaps, changed, strict=True):
+        learning._take_in(shape, days, np.array([0]), np.array([gap]), np.array([found]))
+    mean, variance = posterior(0.5, 0.2, gaps, changed)
+    few = len(bits) == 1
+    assert shape / days == pytest.approx(mean, abs=(1e-4 if few else 0.6) * variance**0.5)
+    assert shape / days**2 == pytest.approx(variance, rel=1e-3 if few else 0.4)
+
+
 def test_rates_come_from_gaps_and_the_first_bit_says_nothing() -> None:
     """Without a second refresh the rate is unknown; with many it is that of the source, whatever the prior."""
     cells = table({"company": "c", "connection": ["x", "y", "x"], "data_type": ["invoices", "invoices", "bills"]})
@@ -99,8 +124,7 @@ def test_rates_come_from_gaps_and_the_first_bit_says_nothing() -> None:
     assert one["rate"].isna().all()
     assert one["changed_last"].isna().all()
     two = learned(observe_changes([event(1), event(2)]), cells)
-    rate, usual = two["rate"][0], CHANGES_A_DAY["invoices"]
-    assert rate == pytest.approx((0.5 + rate / (1 - np.exp(-rate))) / (0.5 / usual + 1), rel=1e-4)
+    assert two["rate"][0] == pytest.approx(posterior(0.5, 0.5 / CHANGES_A_DAY["invoices"], [1.0], [True])[0], rel=1e-6)
     assert two["changed_last"].tolist()[0] is True
     assert two["rate"].isna().tolist() == [False, True, True]
     rng = np.random.default_rng(5)

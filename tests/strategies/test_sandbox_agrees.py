@@ -11,7 +11,7 @@ import pytest
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
-from codat_notebook.strategies import Portfolio, codat_schedule, observe_changes, simulate
+from codat_notebook.strategies import Portfolio, every, observe_changes, simulate
 from codat_notebook.strategies.result import Result
 
 DAYS = 30
@@ -35,7 +35,7 @@ def both() -> Iterator[tuple[Portfolio, Result, pd.DataFrame, pd.DataFrame]]:
         known = usable.rename(columns={"company": "company_id", "connection": "connection_id"})
         portfolio = Portfolio.from_session(session, companies=known[["company_id", "connection_id", "data_type"]])
         told = simulate(
-            codat_schedule("1D"), portfolio, days=DAYS, budget="100000 refreshes/day", tick="5min",
+            every("1D"), portfolio, days=DAYS, budget="100000 refreshes/day", tick="5min",
             seed=2,
         )  # fmt: skip
         sandbox.faults.sync_schedule = 24

@@ -216,14 +216,14 @@ def test_nobody_starves_who_was_believed_to_be_hopeless() -> None:
     """Half of the cells are believed to change too fast to be kept fresh, and hardly change: learning finds out."""
     frame = pd.DataFrame({"true_rate": [0.05] * 100 + [1.0] * 100, "rate": [3.0] * 100 + [1.0] * 100, "age": 3.0})
     trap = Portfolio.from_frame(frame)
-    for budget, least in ((10, 0.99), (40, 0.95), (100, 0.95)):
+    for budget, least in ((10, 1.0), (40, 0.95), (100, 0.95)):
         options: dict[str, Any] = {"days": 180, "budget": f"{budget} refreshes/day", "tick": "1D", "limits": FREE}
         robin = simulate(p.oldest(), trap, **options).metrics["freshness"]
         known = simulate(p.optimal(max_age=None), trap.believing("known"), **options).metrics["freshness"]
         learned = simulate(p.learn(), trap, **options)
         assert learned.metrics["never_refreshed"] == 0
         curious = simulate(p.learn(p.optimal(max_age=None)), trap, **options).metrics["freshness"]
-        assert curious >= 0.55 * known  # by the mean rate alone it would be a quarter
+        assert curious >= 0.8 * known  # by the mean rate alone it would be a quarter
         assert learned.metrics["freshness"] >= least * (robin if budget == 10 else max(robin, known))
 
 
