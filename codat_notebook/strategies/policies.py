@@ -131,7 +131,8 @@ def every(interval: str | float, **types: str | float) -> Policy:
 
 def _every(cells: Columns, usual: float, periods: Mapping[str, float]) -> Floats:
     codes, categories = cells.labels("data_type")
-    share = cells.age / np.array([*(periods.get(name, usual) for name in categories), usual])[codes]
+    own = np.array([*(periods.get(name, usual) for name in categories), usual])[codes] if periods else usual
+    share = cells.age / own
     return np.where(share >= 1 - 1e-9, share, 0.0)  # what is a rounding error short of due is due
 
 
