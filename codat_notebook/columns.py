@@ -248,6 +248,8 @@ def _counts(values: Sequence[Any]) -> pd.Series[Any]:
 
 def _count(value: Any) -> int | None:
     """A whole number of 64 bits. Codat's come as "10" or 10.5 at times: fractions are cut."""
+    if value is None:
+        return None  # as most are where some are; to fail twice costs ten times as much
     for number in (int, float):  # a float has not the digits of a large whole number
         with suppress(TypeError, ValueError, OverflowError):
             whole = int(number(value))

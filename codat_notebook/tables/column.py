@@ -401,6 +401,8 @@ class Span:
 
         self.column = column
         self._times: pd.Series[pd.Timestamp] = pd.to_datetime(sort_key(column), utc=True)
+        newest = self._times.max()
+        self._newest = None if pd.isna(newest) else newest.to_pydatetime()
         self._now = now
 
     def mask(self, chosen: Sequence[str]) -> NDArray[np.bool_]:
@@ -408,10 +410,7 @@ class Span:
         import numpy as np
         import pandas as pd
 
-        now = self._now and self._now()
-        if now is None:
-            now = next((time.to_pydatetime() for time in self._times.nlargest(1)), None)
-        since, until = ends(chosen, now)
+        since, until = ends(chosen, (self._now and self._now()) or self._newest)
         inside = np.ones(len(self._times), dtype=bool)
         if since is not None:
             inside &= (self._times >= pd.Timestamp(since)).to_numpy()

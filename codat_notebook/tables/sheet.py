@@ -184,7 +184,7 @@ class Sheet:
     def row(self, key: str) -> Row | None:
         """The row with this key as a dict of the frame's values, or ``None`` if there is none."""
         place = self._place(key)
-        return None if place is None else self._row(place)
+        return None if place is None else self._rows([place])[0]
 
     def _place(self, key: str) -> int | None:
         place: int | None = self._drawn.get(key)  # what is selected has been on a page, mostly
@@ -197,8 +197,9 @@ class Sheet:
             return int(places[0]) if len(places) else None
         return self._once("places", lambda: {k: n for n, k in enumerate(self._key_texts(self._order(None)))}).get(key)
 
-    def _row(self, place: int) -> Row:
-        return {column.key: column.values.iloc[place] for column in self.columns}
+    def _rows(self, places: Any) -> list[Row]:
+        values = [column.values.iloc[places].tolist() for column in self.columns]
+        return [dict(zip(self.kinds, row, strict=True)) for row in zip(*values, strict=True)]
 
     def _heading(self, column: Shown, view: TableView) -> Heading:
         direction = view.sort[1] if view.sort and view.sort[0] == column.key else ""
@@ -225,12 +226,11 @@ class Sheet:
 
     def _with_tones(self, column: Shown, here: Any) -> list[Any]:
         """Each status in words, with its tone and its key."""
-        tone = column.tone
+        tone, keys = column.tone, cols.cells(column, here)
+        rows = self._rows(here) if tone else [{} for _ in keys]
         return [
-            None
-            if key is None
-            else [status.plain_status(key), (tone and tone(self._row(place))) or status.tone(key), key]
-            for key, place in zip(cols.cells(column, here), here, strict=True)
+            None if key is None else [status.plain_status(key), (tone and tone(row)) or status.tone(key), key]
+            for key, row in zip(keys, rows, strict=True)
         ]
 
     def _key_texts(self, here: Any) -> list[str]:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from codat_notebook.models.errors import CodatLendingError
@@ -28,7 +29,7 @@ from codat_notebook.widgets.charts import HeatmapState, OpenCompany, portfolio_s
 from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.notice import ErrorBoundary
 from codat_notebook.widgets.progress import ShowRows
-from codat_notebook.widgets.table import FrameTable, MoreState
+from codat_notebook.widgets.table import FilterText, FrameTable, MoreState
 from codat_notebook.words import count, iso, number
 
 _TONES = {
@@ -99,7 +100,7 @@ class AllCompanies:
         self._table = table
         self._pick = pick
         self._draw_part = draw
-        self._first = 0
+        self._first = self._typed = 0
         self._known: dict[str, CompanySnapshot] = {}
         self._total = 0
         self._reading: list[CompanySnapshot] = []
@@ -112,14 +113,16 @@ class AllCompanies:
         self._task: asyncio.Task[None] | None = None
         self._failed = self._undrawn = False
         self._draws = 0
-        self._soon = Throttle(session.context.engine.loop, self._draw_soon, every=EVERY)
+        self._judged = session.context.now
+        loop = session.context.engine.loop
+        self._soon = Throttle(loop, partial(self._draw_soon, self._draw), every=EVERY)
+        self._around = Throttle(loop, partial(self._draw_soon, self._draw_around), every=EVERY)
 
     def start(self) -> None:
         """Listen to the table, and list the companies."""
         self._table.what = "companies"
         self._table.on_row, self._table.on_more = self._on_row, self._on_more
-        self._table.on_view = lambda _: self._soon.ring()
-        self._table.on_tick = self._soon.ring
+        self._table.on_view = self._table.on_tick = self._on_view
         self._table.update(None)
         self._table.tell_empty(READING)
         self._table.tell_more(None)
@@ -129,6 +132,7 @@ class AllCompanies:
         """Listen no more; what is under way is cancelled with the boundary."""
         self._table.on_row = self._table.on_more = self._table.on_view = self._table.on_tick = None
         self._soon.stop()
+        self._around.stop()
 
     def facts(self, company_id: str) -> CompanyFacts | None:
         """What the list told of a company."""
@@ -144,21 +148,32 @@ class AllCompanies:
 
     def follow(self) -> None:
         """Draw what was left undrawn while a company was on screen, once it is there no more."""
-        if (self._undrawn or self._state.tab == "freshness") and self._state.company is None:
+        if self._state.company is None and self._undrawn:
             self._soon.ring()
+        elif self._state.company is None and self._state.tab == "freshness":
+            self._around.ring()
 
     # What the reader does.
+
+    def _on_view(self, *_: Any) -> None:
+        """Other rows of the same frame; it is made anew if something can have changed since."""
+        self._around.ring()
+        if self._session.runs or self._session.context.now - self._judged > GOOD_FOR:
+            self._soon.ring()
 
     def _on_row(self, row: Row | None) -> None:
         if row is not None:
             self._table.select(None)  # so that the same one can be opened again
             self._pick(str(row["company_id"]))
 
-    def on_heatmap(self, message: ShowRows | OpenCompany) -> None:
-        """Other rows, or one of them."""
-        if isinstance(message, ShowRows):
+    def on_heatmap(self, message: ShowRows | OpenCompany | FilterText) -> None:
+        """Other rows, or one of them. Its filter is that of the table."""
+        if isinstance(message, FilterText):
+            self._typed = message.seq
+            self._table.search(message.text)
+        elif isinstance(message, ShowRows):
             self._first = message.first
-            self._soon.ring_now()
+            self._around.ring_now()
         elif message.key in self._known:
             self._pick(message.key)
 
@@ -189,7 +204,7 @@ class AllCompanies:
             self._take(self._reading)
             self._reading = []
             self._task = None
-            self._soon.ring()
+            self._soon.ring_now()
 
     async def _list(self) -> None:
         """The first companies, which the field offers, too; then all."""
@@ -258,6 +273,7 @@ class AllCompanies:
     def _looked(self, done: int) -> None:
         self._read = done
         self.on_progress(self._looking())
+        self._around.ring()
         self._soon.ring()
 
     def _looking(self) -> str:
@@ -268,23 +284,34 @@ class AllCompanies:
 
     # What is drawn.
 
-    def _draw_soon(self) -> None:
+    def _draw_soon(self, draw: Callable[[], Any]) -> None:
         self._undrawn = self._state.company is not None  # nobody looks
         if self._undrawn:
             return
-        self._boundary.spawn("The companies could not be shown", self._draw)
+        self._boundary.spawn("The companies could not be shown", draw)
 
     async def _draw(self) -> None:
+        """The rows, which takes a while for thousands of them."""
         engine, self._draws = self._session.context.engine, self._draws + 1
-        mine, begun = self._draws, engine.loop.time()
-        asked = self._state.wanted.asked()
-        status = PortfolioStatus(self.known(), Selection(), self._session.context.now, question=asked)
+        mine, begun, now = self._draws, engine.loop.time(), self._session.context.now
+        status = PortfolioStatus(self.known(), Selection(), now, question=self._state.wanted.asked())
         frame = await engine.in_worker(lambda: status.companies)
         self._soon.every = pace(engine.loop.time() - begun, EVERY)
         if mine != self._draws:
             return  # a newer one is under way
+        self._judged = now
         self._table.update(frame)
+        await self._draw_around()
+
+    async def _draw_around(self) -> None:
+        """What is said of the rows that match, and their heatmap."""
+        engine, task = self._session.context.engine, self._task
+        if self._table.frame is None:
+            return  # there are none yet
         shown = await engine.in_worker(lambda: self._table.visible)
+        await self._table.drawn()  # the rows first, and at once
+        if task is not self._task:
+            return  # what has begun or ended meanwhile draws the rows anew
         unseen = shown.loc[shown["seen"].isna() & shown["connections"].ne(""), "company_id"]
         self._offered = (unseen if len(unseen) else shown["company_id"]).tolist()
         ticked = self._table.ticked & self._known.keys()
@@ -300,7 +327,8 @@ class AllCompanies:
     def _heatmap(self, ids: list[str]) -> HeatmapState:
         """How fresh those are that match and were looked at."""
         status = PortfolioStatus(self.known(ids), Selection(), self._session.context.now)
-        return portfolio_state(status, self._first, empty=UNSEEN_ALL, opens=True)
+        text = self._table.view.text
+        return portfolio_state(status, self._first, empty=UNSEEN_ALL, opens=True, search=text, seq=self._typed)
 
     def known(self, ids: Iterable[str] | None = None) -> list[CompanySnapshot]:
         """What is known of these companies, or of all, and what this session refreshes now."""

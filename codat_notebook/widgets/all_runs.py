@@ -116,7 +116,11 @@ class AllRuns:
     def _on_row(self, row: Row | None) -> None:
         if row is not None:
             self._table.select(None)  # so that the same one can be opened again
-            self._begin(self._open, str(row["id"]))
+            self.open(str(row["id"]))
+
+    def open(self, id: str) -> None:
+        """A run by its id, or by the name of its journal, in place of the list."""
+        self._begin(self._open, id)
 
     def take_up(self, name: str, after: asyncio.Task[None] | None = None) -> None:
         """The run of the journal of this name: opened; or, ``after`` a company was read, followed together with it."""

@@ -23,6 +23,7 @@ from codat_notebook.runs.cells import Cell
 from codat_notebook.tables.column import Row
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.widgets.progress import ShowRows
+from codat_notebook.widgets.table import FilterText
 from codat_notebook.words import count, number
 
 if TYPE_CHECKING:
@@ -78,9 +79,12 @@ class HeatmapRow(ChartRow):
 
 class HeatmapState(TypedDict):
     """A window of ``rows`` from the ``first``, of ``total``; ``steps`` are days. ``opens``: its rows are companies,
-    which a click opens."""
+    which a click opens. ``search`` is the text that they are filtered by, ``None`` where they cannot be; ``seq`` the
+    last one that is answered."""
 
     title: str
+    search: str | None
+    seq: int
     opens: bool
     steps: list[int]
     columns: list[HeatmapColumn]
@@ -95,6 +99,7 @@ def heatmap_state(
     cells: Iterable[Cell], rows: Mapping[str, tuple[str, str]], *,
     by: Literal["connection_id", "company_id"] = "connection_id", first: int = 0, empty: str = "Nothing to show yet.",
     title: str = "", opens: bool = False, goal: Callable[[str], Goal | None] = lambda _: None,
+    search: str | None = None, seq: int = 0,
 ) -> HeatmapState:  # fmt: skip
     """The state of a :class:`Heatmap`.
 
@@ -112,6 +117,8 @@ def heatmap_state(
     window = islice(rows.items(), first, first + WINDOW)
     return {
         "title": title,
+        "search": search,
+        "seq": seq,
         "opens": opens,
         "steps": list(STEPS),
         "columns": [{"key": key, "name": vocabulary.plain_name(key), "goal": _days(goal(key))} for key in columns],
@@ -151,7 +158,7 @@ class Heatmap(Part[HeatmapState]):
 
     classes = ("codat-heatmap",)
     files = ("chart.js", "heatmap.js", "chart.css", "heatmap.css")
-    messages = ShowRows | OpenCompany
+    messages = ShowRows | OpenCompany | FilterText
 
 
 def portfolio_rows(status: PortfolioStatus) -> dict[str, tuple[str, str]]:
@@ -167,28 +174,38 @@ def portfolio_rows(status: PortfolioStatus) -> dict[str, tuple[str, str]]:
 
 def _note(verdicts: Counter[str | None]) -> str:
     words = {FAIL: "out of date", WARN: "getting old"}
-    late = [f"{number(verdicts[each])} of {number(verdicts.total())} {words[each]}" for each in words if verdicts[each]]
-    return ", ".join(late) or ("all fresh" if verdicts.total() else "nothing to read")
+    late = [f"{number(verdicts[each])} {words[each]}" for each in words if verdicts[each]]
+    if not late:
+        return "all fresh" if verdicts.total() else "nothing to read"
+    return ", ".join(late).replace(" ", f" of {number(verdicts.total())} ", 1)
 
 
 def portfolio_state(
-    status: PortfolioStatus, first: int = 0, *, empty: str = "This portfolio has no companies.", opens: bool = False
-) -> HeatmapState:
-    """The state of a :class:`Heatmap` of a portfolio, coloured by its goals."""
-    rows, verdicts = portfolio_rows(status), Counter(map(status.verdict, status.current))
-    title = f"{count(len(rows), 'company')}: {_note(verdicts)}" if rows else ""
+    status: PortfolioStatus, first: int = 0, *, empty: str = "This portfolio has no companies.", opens: bool = False,
+    search: str = "", named: str = "", seq: int = 0,
+) -> HeatmapState:  # fmt: skip
+    """The state of a :class:`Heatmap` of a portfolio, coloured by its goals: of the companies that are ``named`` so.
+    ``search`` is what the reader has typed, ``seq`` the message that brought it."""
+    rows = {id: row for id, row in portfolio_rows(status).items() if named.casefold() in row[0].casefold()}
+    cells = [cell for cell in status.current if cell.company_id in rows]
+    title = f"{count(len(rows), 'company')}: {_note(Counter(map(status.verdict, cells)))}" if rows else ""
     return heatmap_state(
-        status.current, rows, by="company_id", first=first, empty=empty, title=title, opens=opens, goal=status.goal
-    )
+        cells, rows, by="company_id", first=first, empty="No company matches." if named else empty, title=title,
+        opens=opens, goal=status.goal, search=search, seq=seq,
+    )  # fmt: skip
 
 
 def portfolio_view(status: PortfolioStatus) -> Heatmap:
     """A heatmap of a portfolio's state: a widget to show anywhere, as often as wanted."""
     part = Heatmap(clock=status.clock)
+    typed = FilterText(text="")
 
-    def act(message: ShowRows | OpenCompany) -> None:
-        if isinstance(message, ShowRows):
-            part.show(portfolio_state(status, message.first), at_once=True)
+    def act(message: ShowRows | OpenCompany | FilterText) -> None:
+        nonlocal typed
+        typed = message if isinstance(message, FilterText) else typed
+        first = message.first if isinstance(message, ShowRows) else 0
+        text = typed.text.strip()
+        part.show(portfolio_state(status, first, search=typed.text, named=text, seq=typed.seq), at_once=True)
 
     part.state = portfolio_state(status)
     part.on_message = act

@@ -41,7 +41,7 @@ from codat_notebook.widgets.history import HistoryLoader
 from codat_notebook.widgets.looking import Looking
 from codat_notebook.widgets.notice import Dismiss, ErrorBoundary, Errors
 from codat_notebook.widgets.part import Part
-from codat_notebook.widgets.pickers import Pick, ReadAgain, Search
+from codat_notebook.widgets.pickers import OpenRun, Pick, ReadAgain, Search
 from codat_notebook.widgets.planner import Plans
 from codat_notebook.widgets.renderer import Renderer
 from codat_notebook.widgets.tabs import Tab
@@ -174,7 +174,12 @@ class Controller:
             self.actions.watch(run)
             self.actions.draw()
 
-    def _on_company(self, message: Search | Pick | ReadAgain) -> None:
+    def _on_company(self, message: Search | Pick | OpenRun | ReadAgain) -> None:
+        if isinstance(message, OpenRun):
+            self.state.pick_seq = message.seq
+            self.runs.open(message.name)
+            self.renderer.draw("company")
+            return
         if isinstance(message, Pick):
             self.companies.saw(self.state.watch)
             if not message.id and self.state.company is None:  # back from a run to all of them

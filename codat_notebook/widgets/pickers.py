@@ -73,6 +73,12 @@ class Pick(Click, frozen=True):
     id: str = ""
 
 
+class OpenRun(Click, frozen=True):
+    """Open the run of the journal of this name: the browser's Back or Forward leads to it."""
+
+    name: str = ""
+
+
 class ReadAgain(Click, frozen=True, tag="read"):
     """Read the company on screen again, at once."""
 
@@ -174,7 +180,7 @@ class CompanyPicker(Part[CompanyState]):
 
     classes = ("codat-company",)
     files = ("company.js", "pickers.css")
-    messages = Search | Pick | ReadAgain
+    messages = Search | Pick | OpenRun | ReadAgain
 
     @staticmethod
     def text(state: CompanyState, now: str) -> str:

@@ -278,6 +278,13 @@ class FrameTable(Part[TableState]):
         self._selected = key
         self._renew(True)
 
+    def search(self, text: str) -> None:
+        """Show only rows with all of these words, as if the reader had typed them, from any thread.
+
+        >>> FrameTable().search("")
+        """
+        self._engine.post(self._act, FilterText(text=text))
+
     def on_select(self, callback: Callable[[Row], object]) -> None:
         """Have ``callback(row)`` called, on the thread for users' code, whenever the reader selects a row.
 

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from codat_notebook.models.shared import Security
 from codat_notebook.runs.engine import engine
@@ -122,12 +121,8 @@ def bench_search_in_the_session() -> None:
 
 def bench_console_in_jupyterlab(tmp_path: Path) -> None:
     """Drawn in 1 s; a search is on screen in 300 ms after the pause in typing; no long gap; saved in 200 kB."""
-    with sync_playwright() as driver:
-        path = chromium.find(driver)
-        if path is None:
-            pytest.skip(chromium.HOW_TO_GET_ONE)
-        with servers.running("lab", tmp_path) as server, chromium.start(driver, path) as chrome:
-            times, size = in_jupyterlab(server, chrome.new_page())
+    with chromium.running() as chrome, servers.running("lab", tmp_path) as server:
+        times, size = in_jupyterlab(server, chrome.new_page())
     report(times)
     report({"saved notebook": size}, "kB")
     label = times["from running a cell to a label, for comparison"]  # a machine with other work takes longer for all

@@ -89,7 +89,7 @@ def test_a_tab_is_closed_in_the_middle_of_a_run_that_its_address_finds_again(
     assert len(codat.world.accepted) == 5
     console.get_by_role("button", name="All runs").click()
     expect(table.locator("tbody tr")).to_have_count(1)
-    expect(page).to_have_url(f"{base}/")
+    expect(page).to_have_url(f"{base}/?view=runs")
     console.get_by_role("button", name="More…").click()
     expect(console.get_by_role("tab", name="Requests")).to_be_focused()
     page.goto("about:blank")

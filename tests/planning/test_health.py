@@ -189,7 +189,7 @@ def test_the_heatmap_begins_with_the_worst() -> None:
         health(fine, CompanySnapshot("none", "NONE", trouble="unknown company"), late, snapshot(company="new"))
     )
     assert list(rows.items()) == [
-        ("late", ("LATE", "1 of 2 out of date, 1 of 2 getting old")),
+        ("late", ("LATE", "1 of 2 out of date, 1 getting old")),
         ("fine", ("FINE", "all fresh")),
         ("none", ("NONE", "unknown company")),
         ("new", ("NEW", "nothing to read")),

@@ -146,6 +146,12 @@ def test_a_heatmap_is_one_click_away_and_opens_a_company(bench: ConsoleBench) ->
     state = bench.until("codat-heatmap", lambda s: s["rows"])
     assert state["title"].startswith("1 company: ")
     assert [row["label"] for row in state["rows"]] == ["Toft Stores UK"]
+    assert state["search"] == "toft"
+    bench.send("codat-heatmap", type="filter", text="nobody", seq=5)
+    assert bench.until("codat-heatmap", lambda s: s["seq"] == 5 and s["search"] == "nobody")["rows"] == []
+    bench.send("codat-heatmap", type="filter", text="toft", seq=6)
+    state = bench.until("codat-heatmap", lambda s: s["seq"] == 6 and s["rows"])
+    assert bench.parts["codat-companies"].state["text"] == "toft"  # one filter for both
     goals = {column["key"]: column["goal"] for column in state["columns"]}
     assert (goals["invoices"], goals["company"]) == ([7, 14], [31, 62])
     bench.send("codat-heatmap", type="open", key="no company")
@@ -196,7 +202,8 @@ def test_a_list_that_does_not_come_is_told_and_can_be_asked_for_again(sandbox: S
     act(bench, "list")
     state = bench.until("codat-companies", lambda s: s["more"]["failed"])
     assert state["total"] == WHOLE
-    assert bench.parts["codat-notice"].state["items"][0]["what"] == "The companies could not be listed"
+    told = bench.until("codat-notice", lambda s: s["items"])["items"]
+    assert [each["what"] for each in told] == ["The companies could not be listed"]
     act(bench, "list")
     bench.until("codat-companies", lambda s: not s["more"]["failed"] and not s["more"]["busy"])
 

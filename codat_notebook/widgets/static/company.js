@@ -141,6 +141,7 @@ function render({ model, el }) {
     input.title = shown && !ui.typed ? shown.name : "";
     field.classList.toggle("busy", Boolean(loading || ui.picked));
     drawAbout(shown);
+    setAttribute(el, "aria-busy", loading || picks.held() ? "true" : null);
     if (!loading) tellPage("company", company?.id ?? "");
     tellPage("run", state().run);
     setText(error, ui.picked ? "" : problem ?? "");
@@ -215,9 +216,16 @@ function render({ model, el }) {
   again.addEventListener("click", () => { if (again.getAttribute("aria-disabled") !== "true" && picks.send({ type: "read" })) draw(); });
   back.addEventListener("click", () => { if (picks.send({ type: "pick", id: "" }, true)) input.focus(); });
   popup.addEventListener("mousedown", (event) => event.preventDefault());
+  // Back and Forward of the browser lead to another company, to a run, or to all of them.
+  const off = hear(el, "place-wanted", ({ company: id, run }) => {
+    const { company, opened, run: shown } = state();
+    if (picks.held() || id !== (company?.id ?? "") || (opened && !run)) picks.send({ type: "pick", id }, true);
+    if (run && !id && run !== shown) picks.send({ type: "open_run", name: run }, true);
+    draw();
+  });
   window.addEventListener("scroll", place, { capture: true, passive: true });
   window.addEventListener("resize", place);
-  return live(model, draw, () => {
+  return live(model, draw, off, () => {
     asking.stop();
     late.stop();
     window.removeEventListener("scroll", place, { capture: true });

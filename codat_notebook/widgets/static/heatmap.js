@@ -3,12 +3,13 @@
 /**
  * @typedef {{label: string, note: string, key: string, cells: Array<Array<*>|null>}} HeatmapRow
  * @typedef {{key: string, name: string, goal: Array<number>|null}} HeatmapColumn
- * @typedef {{title: string, opens: boolean, steps: Array<number>, columns: Array<HeatmapColumn>, rows: Array<HeatmapRow>, first: number,
+ * @typedef {{title: string, search: string|null, seq: number, opens: boolean, steps: Array<number>, columns: Array<HeatmapColumn>, rows: Array<HeatmapRow>, first: number,
  *   window: number, total: number, empty: string}} HeatmapState
  */
 
 const DAY = 86400;
 const HINT = "Point at a cell, or move with the arrow keys, to read when it was last synced.";
+const PAUSE = 200; // milliseconds without a key, then the rows are filtered
 const LONGEST = 32; // characters of a data type's name; custom ones may be longer, and are cut
 
 /** Under how many days, in words: [2, 7] gives "under 2 days", "2 to 6", "7 and more". */
@@ -29,7 +30,12 @@ function render({ model, el, time }) {
   const pages = h("div", { class: "k-tools" }, back, range, next);
   const foot = h("div", { class: "k-foot" }, pages, key, hint.node);
   const title = h("p", { class: "k-title", role: "status" });
-  el.append(title, scroll, empty, foot);
+  const find = h("input", { class: "c-field", type: "search", placeholder: "Filter…", "aria-label": "Filter companies", autocomplete: "off", spellcheck: "false" });
+  const clicks = guard(model);
+  const typing = delayed(() => clicks.send({ type: "filter", text: find.value }, true));
+  find.addEventListener("input", () => typing.start(PAUSE));
+  const top = h("div", { class: "k-top" }, find, title);
+  el.append(top, scroll, empty, foot);
   let state = {}, at = [0, 0], heads = "", again = 0;
 
   const cellAt = ([r, c]) => body.children[r]?.children[c + 1];
@@ -115,6 +121,9 @@ function render({ model, el, time }) {
     setText(empty, state.empty ?? "");
     setText(title, state.title ?? "");
     title.hidden = !some || !state.title;
+    find.hidden = (state.search ?? null) === null;
+    top.hidden = title.hidden && find.hidden;
+    if (document.activeElement !== find && !clicks.held() && find.value !== (state.search ?? "")) find.value = state.search ?? "";
     if (!some) return;
     drawHeads();
     keyed(body, state.rows, (row) => row.key,
@@ -166,7 +175,7 @@ function render({ model, el, time }) {
     if (state.rows && (known !== (time.now() !== null) || time.now() >= again)) draw(state);
     known = time.now() !== null;
   };
-  return live(model, draw, time.each(tick));
+  return live(model, draw, time.each(tick), typing.stop);
 }
 
 export default { render };

@@ -12,6 +12,7 @@
  */
 
 const RIGHT = new Set(["number", "percent", "duration"]);
+const PAUSE = 100; // milliseconds without a key, then the rows are filtered
 const WAITING = "Waiting for Python: a cell is running, or this notebook is not live.";
 
 /** A time as the kernel sends it, in the reader's zone; one without a zone as it is. */
@@ -268,7 +269,7 @@ function render({ model, el, time }) {
     if (!state.columns) return;
     setText(ui.title, state.title);
     ui.title.hidden = !state.title;
-    setAttribute(ui.table, "aria-label", state.title || `${state.noun}s`);
+    setAttribute(ui.table, "aria-label", state.title || count(2, state.noun).slice(2));
     if (!clicks.held()) chosen = state.selected;
     drawHeads(); drawRows(); marks(); drawTools(); drawMore(); drawFoot(); drawEmpty();
     holdWidths();
@@ -278,7 +279,7 @@ function render({ model, el, time }) {
   // ---- what the reader does
 
   ui.filter.addEventListener("input", () => {
-    typing.start(200);
+    typing.start(PAUSE);
   });
   onKey(ui.filter, (event) => {
     if (event.key !== "Escape" || !ui.filter.value) return;

@@ -12,7 +12,7 @@ function render({ model, el }) {
   const more = h("button", { class: "more c-link", type: "button", title: "For engineers: the requests to Codat, and the Python that does the same" }, "More…");
   el.append(strip, more);
   const id = uid("tab");
-  let [shown, asked, unfolded] = [null, null, false];
+  let [shown, asked, unfolded, told] = [null, null, false, ""];
 
   const show = () => {
     for (const tab of strip.children) {
@@ -22,6 +22,16 @@ function render({ model, el }) {
       panel(tab.dataset.name, tab);
     }
     el.closest(".codat-console")?.setAttribute("data-tab", shown);
+    if (el.isConnected && named("companies")) tellView();
+  };
+  const named = (name) => [...strip.children].find((tab) => tab.dataset.name === name);
+  /** Which view of all companies is shown; the page's address, or Back and Forward of the browser, may lead to another. */
+  const tellView = () => {
+    const page = document.documentElement.dataset;
+    const wanted = el.closest(".codat-opened") ? undefined : named(page.codatView);
+    if (wanted) pick(wanted);
+    const view = shown === "companies" ? "" : shown;
+    if (view !== told) tell(el, "view-shown", told = view);
   };
   const panel = (name, tab) => {
     const box = el.closest(".codat-console")?.querySelector(`:scope > .codat-panel-${CSS.escape(name)}`);
@@ -74,9 +84,10 @@ function render({ model, el }) {
     draw(model.get("state"));
     first?.focus();
   });
-  const off = hear(el, "tab-wanted", (name) => { const tab = [...strip.children].find((each) => each.dataset.name === name); if (tab) pick(tab); });
+  const off = hear(el, "tab-wanted", (name) => { if (named(name)) pick(named(name)); });
+  const back = hear(el, "place-wanted", show);
   let stop = () => {};
-  return live(model, draw, off, () => stop());
+  return live(model, draw, off, back, () => stop());
 }
 
 export default { render };

@@ -73,13 +73,62 @@ async function lookForKernel() {
   }
 }
 
-// The address carries the company and the run on screen, so that a reload stays there and a bookmark leads there.
-for (const what of ["company", "run"]) document.addEventListener(`codat-${what}-shown`, ({ detail }) => {
-  const address = new URL(location.href);
-  if (detail) address.searchParams.set(what, detail);
-  else address.searchParams.delete(what);
-  history.replaceState(null, "", address);
+// The address carries the company, the run or the view on screen: a reload stays there and a bookmark leads there.
+// Another one is a step of the browser's history, and Back leads to the one before without a new kernel.
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+function named() {
+  const { company = "", run = "", view = "" } = Object.fromEntries(new URL(location.href).searchParams);
+  return { company: ID.test(company) ? company : "", run, view };
+}
+function addressOf({ company, run, view }) {
+  const told = Object.entries({ company, run, view: company || run ? "" : view }).filter(([, text]) => text);
+  return `${location.pathname}${told.length ? "?" : ""}${new URLSearchParams(told)}`;
+}
+const here = () => addressOf(named());
+let place = named();
+let wanted = null; // the address to which Back or Forward leads, until the console is there
+const PAUSE = 400; // milliseconds
+let settling = 0;
+/** Tabs.js turns to the view, as soon as there is such a tab, until all is as wanted. */
+function want({ company, run, view }) {
+  wanted = here();
+  if (company || run) delete root.dataset.codatView;
+  else root.dataset.codatView = view || "companies";
+}
+function forget() {
+  wanted = null;
+  delete root.dataset.codatView;
+}
+if (place.view) want(place);
+
+/** The parts of the console tell one after the other where it is. */
+function settle() {
+  clearTimeout(settling);
+  if (document.querySelector(".codat-company[aria-busy]")) {
+    settling = setTimeout(settle, PAUSE);
+    return;
+  }
+  const [address, from] = [addressOf(place), named()];
+  if (wanted !== null) {
+    if (address === wanted) forget();
+  } else if (address !== here()) {
+    const step = from.company !== place.company || !place.company; // a run that begins while its company is shown is none
+    history[step ? "pushState" : "replaceState"](null, "", address);
+  }
+}
+for (const what of ["company", "run", "view"]) document.addEventListener(`codat-${what}-shown`, ({ detail, target }) => {
+  if (target.closest(".codat-opened")) return; // a run has tabs of its own
+  place = { ...place, [what]: detail };
+  clearTimeout(settling);
+  settling = setTimeout(settle, PAUSE);
 });
+window.addEventListener("popstate", () => {
+  if (wanted === null && addressOf(place) === here()) return;
+  want(named());
+  document.querySelector(".codat-console > .codat-tabs")?.dispatchEvent(new CustomEvent("codat-place-wanted", { bubbles: true, detail: named() }));
+});
+// Who acts goes on from what is on screen.
+for (const act of ["pointerdown", "keydown"]) document.addEventListener(act, forget, true);
 
 // Who leaves needs the kernel no more. (Back again from the browser's memory, the page sees that it is gone.)
 window.addEventListener("pagehide", () => {
