@@ -8,8 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from codat_notebook import report
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.planning import needs
 from codat_notebook.planning.health import PortfolioStatus
@@ -22,6 +24,7 @@ from codat_notebook.runs.polling import LARGEST_PAGE
 from codat_notebook.runs.watching import CompanyWatch
 from codat_notebook.session import Session
 from codat_notebook.tables.column import Column, Row
+from codat_notebook.tables.exports import Made
 from codat_notebook.tables.sheet import Filter
 from codat_notebook.widgets import pickers
 from codat_notebook.widgets.charts import HeatmapState, OpenCompany, portfolio_state
@@ -54,9 +57,11 @@ COMPANY_FILTERS: dict[str, Filter] = {
 }  # fmt: skip
 #: How long what was seen of a company is good for a plan.
 GOOD_FOR = timedelta(minutes=15)
+#: Requests that a report takes for each company, and one for each ``ValidationError``.
+PER_REPORT = 3
 #: Seconds between two updates of the table while companies are looked at, at the least.
 EVERY = 0.5
-_UNREAD = "The companies could not be listed"
+_UNREAD, UNREPORTED = "The companies could not be listed", "The report could not be made"
 READING = "Reading the companies…"
 UNSEEN_ALL = "Nobody has looked at any company that matches: click “Look at” on the first tab."
 
@@ -65,8 +70,8 @@ def offer(
     matching: int, unseen: int, listed: int, meant: int = 0, aged: int = 0, ticked: bool = False
 ) -> list[list[str]]:
     """What can be asked for, and what it takes: to look at the companies that match and nobody has looked at, or at all
-    that match; to plan a refresh of those that are ``meant``, of which ``aged`` are looked at first; or to read the
-    list of companies again.
+    that match; to plan a refresh of those that are ``meant``, of which ``aged`` are looked at first, or a report on
+    them; or to read the list of companies again.
 
     >>> offer(400, 335, 5000)[0]
     ['look 335', 'Look at 335 companies (about 336 requests)']
@@ -77,9 +82,11 @@ def offer(
     many = unseen or matching
     look = f"Look {'' if unseen else 'again '}at {count(many, 'company')} (about {number(many + pages)} requests)"
     price = f"about {number(aged + pages)} requests" if aged else "no request"
-    plan = f"Plan a refresh of {count(meant, 'selected company' if ticked else 'company')} ({price})…"
+    them = count(meant, "selected company" if ticked else "company")
+    plan = f"Plan a refresh of {them} ({price})…"
+    report = f"Report on {them} (about {number(PER_REPORT * meant)} requests)…"
     offers = [[f"look {many}", look]] if many else []
-    offers += [[f"plan {meant}", plan]] if meant else []
+    offers += [[f"plan {meant}", plan], ["report", report]] if meant else []
     return [*offers, ["list", f"Read the list again ({count(pages, 'request')})"]]
 
 
@@ -118,6 +125,7 @@ class AllCompanies:
         """Listen to the table, and list the companies."""
         self._table.what = "companies"
         self._table.on_row, self._table.on_more = self._on_row, self._on_more
+        self._table.on_report = partial(self._boundary.deliver, UNREPORTED, self._table, self._report)
         self._table.on_view = lambda _: self._soon.ring()
         self._table.on_tick = self._soon.ring
         self._table.update(None)
@@ -128,6 +136,7 @@ class AllCompanies:
     def stop(self) -> None:
         """Listen no more; what is under way is cancelled with the boundary."""
         self._table.on_row = self._table.on_more = self._table.on_view = self._table.on_tick = None
+        self._table.on_report = None
         self._soon.stop()
 
     def facts(self, company_id: str) -> CompanyFacts | None:
@@ -171,6 +180,9 @@ class AllCompanies:
             self._begin(self._look, self._offered)
         elif name == f"plan {len(self._meant)}" and self.on_plan is not None:
             self._begin(self.on_plan, self._meant)
+
+    def _report(self) -> Made:
+        return report.pieces(self._session.context, self._meant)
 
     def _begin(self, action: Callable[..., Any], *arguments: Any) -> None:
         """One thing at a time."""
