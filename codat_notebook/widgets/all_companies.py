@@ -16,11 +16,12 @@ from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.planning import needs
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.selection import Selection
-from codat_notebook.planning.snapshots import CompanySnapshot, look_at, read_facts, seen
+from codat_notebook.planning.snapshots import CompanySnapshot, after, look_at, read_facts, seen
 from codat_notebook.planning.verdict import BADGES, FRESH
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.engine import Throttle, pace
 from codat_notebook.runs.polling import LARGEST_PAGE
+from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.watching import CompanyWatch
 from codat_notebook.session import Session
 from codat_notebook.tables.column import Column, Row
@@ -119,6 +120,8 @@ class AllCompanies:
         self._task: asyncio.Task[None] | None = None
         self._failed = self._undrawn = False
         self._draws = 0
+        self._heard: set[str] = set()
+        self._forget: dict[str, Callable[[], None]] = {}
         self._soon = Throttle(session.context.engine.loop, self._draw_soon, every=EVERY)
 
     def start(self) -> None:
@@ -137,6 +140,8 @@ class AllCompanies:
         """Listen no more; what is under way is cancelled with the boundary."""
         self._table.on_row = self._table.on_more = self._table.on_view = self._table.on_tick = None
         self._table.on_report = None
+        for forget in self._forget.values():
+            forget()
         self._soon.stop()
 
     def facts(self, company_id: str) -> CompanyFacts | None:
@@ -152,9 +157,22 @@ class AllCompanies:
             self._undrawn = True
 
     def follow(self) -> None:
-        """Draw what was left undrawn while a company was on screen, once it is there no more."""
-        if (self._undrawn or self._state.tab == "freshness") and self._state.company is None:
+        """Hear of the session's runs, and draw what was left undrawn while something else was on screen."""
+        for run in self._session.runs:
+            if run.id not in self._heard:
+                self._heard.add(run.id)
+                self._undrawn = True
+                if not run.done:
+                    self._forget[run.id] = run.observe(partial(self._changed, run))
+        looked = self._state.tab == "freshness" or (self._undrawn and self._state.tab == "companies")
+        if looked and self._state.company is None:
             self._soon.ring()
+
+    def _changed(self, run: RefreshRun) -> None:
+        if run.done:
+            self._forget.pop(run.id)()
+        self._undrawn = True
+        self.follow()
 
     # What the reader does.
 
@@ -314,7 +332,12 @@ class AllCompanies:
         return portfolio_state(status, self._first, empty=UNSEEN_ALL, opens=True)
 
     def known(self, ids: Iterable[str] | None = None) -> list[CompanySnapshot]:
-        """What is known of these companies, or of all, and what this session refreshes now."""
+        """What is known of these companies, or of all; what this session refreshes now, and what came of it."""
+        for run in self._session.runs:
+            for id in run.company_ids:
+                if (before := self._known.get(id)) is not None:
+                    ended = (row.operation for row in run.rows_of(id) if row.operation is not None and not row.open)
+                    self._known[id] = after(before, ended, self._session.context.now)
         known = self._known | {each.id: each for each in self._reading}
         known = known if ids is None else {id: known[id] for id in ids if id in known}
         for run in self._session.runs:
