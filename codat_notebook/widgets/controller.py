@@ -80,7 +80,7 @@ class Controller:
         )
         self.runs = AllRuns(
             session, self.state, self.boundary, parts.runs, parts.opened, self.companies.facts, self._watch_here,
-            partial(self.renderer.draw, "company", "tabs", at_once=True),
+            partial(self.renderer.draw, "company", "tabs", at_once=True), self._open,
         )  # fmt: skip
         self.plans = Plans(
             session, self.state, self.boundary, self.companies, parts.plan, parts.plan_rows, self._turn, self._open,

@@ -191,6 +191,26 @@ def test_the_list_follows_the_run_of_a_plan() -> None:
         assert len(calls(session)) == asked
 
 
+def test_a_company_of_a_run_is_opened_and_back_leads_to_the_run(bench: ConsoleBench) -> None:
+    """What is clicked in the run shows its operations, and offers the company itself."""
+    state = planned(bench)
+    click(bench, 2, type="run", digest=state["digest"])
+    opened(bench)
+    view = bench.frame._connector._controller.state.run
+    bench.parts["of the run"] = view._tables["companies"]
+    table = bench.until("of the run", lambda s: s["rows"])
+    assert table["more"] is None
+    bench.send("of the run", type="select", key=table["keys"][0], seq=3)
+    offer = bench.until("of the run", lambda s: s["more"])["more"]["actions"]
+    assert offer == [["open", f"Open {table['rows'][0][0]}"]]
+    bench.send("of the run", type="more", name="open", seq=4)
+    bench.until("codat-company", lambda s: s["company"] and s["company"]["id"] == table["keys"][0])
+    bench.until("codat-tabs", lambda s: s["active"] == "operations")
+    bench.send("codat-company", type="pick", id="", seq=5)
+    bench.until("codat-tabs", lambda s: s["active"] == "runs")
+    assert bench.frame._connector._controller.state.run is view
+
+
 def test_a_plan_is_saved_as_the_file_that_the_command_takes(bench: ConsoleBench, tmp_path: Path) -> None:
     """With what was left out as skipped; that is all that a page does which is read-only."""
     state = planned(bench, "toft")

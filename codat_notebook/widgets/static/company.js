@@ -163,7 +163,7 @@ function render({ model, el }) {
     const known = Boolean(shown && company?.id === shown.id && !state().loading);
     copy.hidden = both.hidden = !shown;
     back.hidden = !shown && !state().opened;
-    setText(back, shown ? "‹ All companies" : "‹ All runs");
+    setText(back, !shown ? "‹ All runs" : state().opened ? "‹ Back" : "‹ All companies");
     if (shown && !copy.codatLabel) setText(copy, shown.id);
     setAttribute(copy, "aria-label", shown && `Copy the company id ${shown.id}`);
     portal.hidden = !known || !address;
