@@ -27,7 +27,7 @@ function render({ model, el }) {
   const again = h("button", { class: "c-link", type: "button", title: "Asks Codat for the company, its data status and its newest operations, at once" }, "Read again");
   const both = h("button", { class: "c-link", type: "button", title: "Copy the name and the id, for a colleague, who pastes them into the field above" }, "Copy both");
   const report = h("button", { class: "c-link", type: "button", title: "Saves one file that tells how the company is, and which records to correct. Reads it again: 3 requests, and one for each data type that a check refused" }, "Report…");
-  const made = exporter(model, report, (words) => setText(said, words), () => "page", () => "");
+  const made = exporter(model, report, (words) => { setText(said, words.startsWith("Saved ") ? "Saved." : words); said.title = words; }, () => "page", () => "");
   const said = h("span", { class: "c-dim c-cut", role: "status" });
   const back = h("button", { class: "c-link back", type: "button" });
   const tags = h("span", { class: "tags" });
