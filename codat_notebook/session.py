@@ -20,7 +20,6 @@ from codat_notebook.client.quota import Pacing, Quota
 from codat_notebook.models.errors import ConfigurationError, hides_arguments
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
-from codat_notebook.models.status import can_be_relinked
 from codat_notebook.planning.methods import PlanningMethods
 from codat_notebook.planning.remembering import RememberingMethods
 from codat_notebook.planning.selection import select
@@ -171,32 +170,12 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
             raise ValueError(f"ready: an answer about {ready.snapshot.name}, not about this company.")
         target, what = report.destination(path, overwrite), "The report could not be made"
         only = ids[0] if len(ids) == 1 else None
-        readings, unread = yield from ask(report.read_several(self.context, ids), what, only)
-        now = self.context.now
-        several = [
-            report.Findings(
-                status=status,
-                errors=[error for error in self.error_log if error.company_id == status.facts.id],
-                now=now,
-                server=self.client.server_url,
-                is_sandbox=self.is_sandbox,
-                ready=None if ready is None else ready.told(),
-                checks=checks,
-            )
-            for status, checks in readings
-        ]
+        judged = None if ready is None else ready.told()
+        several, unread = yield from ask(report.read_several(self.context, ids, judged), what, only)
         if target.is_dir():
-            target = report.destination(target / report.file_name(report.name_of(several), now), overwrite)
+            target = report.destination(target / report.file_name(report.name_of(several), several[0].now), overwrite)
         saved = report.save(report.page(several, unread), target, overwrite)
-
-        links = [
-            (each.status.facts.id, id)
-            for each in several
-            for id, connection in each.status.facts.connections.items()
-            if can_be_relinked(connection.status) and connection.link_url
-        ]
-        reported = self.context.remember(lambda memory: memory.handed_out(links, "reported", now))
-        yield from ask(reported, what, only)
+        yield from ask(report.hand_out(self.context, several), what, only)
         return saved
 
     report, report_async = both(_report)

@@ -17,6 +17,8 @@ from typing import Any
 
 import psutil
 
+from codat_notebook.cli.child import query_file
+
 #: Generous, for a machine that does much else; who waits for a condition goes on as soon as it holds.
 START_SECONDS, END_SECONDS = 180.0, 60.0
 NOWHERE = "http://127.0.0.1:9"
@@ -70,13 +72,19 @@ class Command:
         """The processes that it started, and those that they started."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
-    def kernels(self) -> int:
-        """How many Jupyter kernels there are among them."""
-        found = 0
+    def connections(self) -> list[str]:
+        """The connection files of the Jupyter kernels among them."""
+        found = []
         for process in self.family():
             with suppress(psutil.NoSuchProcess):  # it has just ended
-                found += any("ipykernel" in word for word in process.cmdline())
+                words = process.cmdline()
+                if any("ipykernel" in word for word in words):
+                    found.append(words[words.index("-f") + 1])
         return found
+
+    def kernels(self) -> int:
+        """How many of these are a visitor's; the next one, which is ready, is nobody's yet."""
+        return sum(query_file(each).exists() for each in self.connections())
 
     def end(self, number: signal.Signals | None) -> None:
         """Send a signal (None: it ends by itself); it ends with code 0, no word on stderr, and no process left.

@@ -36,6 +36,7 @@ ALLOWED = {
     ("codat_notebook/sandbox/world.py", "threading.RLock"): "the kind of forking.Lock that is wanted",
     ("codat_notebook/client/clock.py", "time.time"): "the machine's time, until the server has told its own",
     ("codat_notebook/widgets/part.py", "time.time"): "when something was shown is the reader's machine's time",
+    ("codat_notebook/cli/page_server.py", "datetime.now"): "Jupyter counts idle minutes by the machine's time",
     ("codat_notebook/events/__init__.py", "datetime.now"): "a service that gets events has no clock but the machine's",
     ("codat_notebook/sandbox/webhooks.py", "datetime.now"): "who gets deliveries checks their time by the machine's",
     ("codat_notebook/sandbox/virtual_time.py", "datetime.now"): "a sandbox starts at the machine's time by default",

@@ -61,7 +61,8 @@ _HEADERS = {
 _CELL = """\
 import comm
 import codat_notebook as cn
-from codat_notebook.cli.child import asked_company, asked_run
+from codat_notebook.cli.child import asked_company, asked_run, visitors_query
+query = visitors_query()
 frame = {}
 comm.get_comm_manager().targets.pop("jupyter.widget")
 frame"""
@@ -307,9 +308,9 @@ def _notebook(
     *, sandbox: bool, ways: Sequence[str], memory: Path | None, journals: Path | None, **how: int
 ) -> dict[str, Any]:
     said = "".join(f", {name}={value!r}" for name, value in how.items())
-    form = f"cn.console(company=asked_company(), ways={tuple(ways)}{said})"
+    form = f"cn.console(company=asked_company(query), ways={tuple(ways)}{said})"
     kept = "" if memory is None else f", memory={str(memory)!r}"
-    asked = "company=asked_company(), run=asked_run()"
+    asked = "company=asked_company(query), run=asked_run(query)"
     folder = "" if journals is None else f", journals={str(journals)!r}"
     fixed = f"cn.console(cn.connect(sandbox={sandbox}{said}{kept}), {asked}{folder}, ways=())"
     source = _CELL.format(form if ways else fixed)
@@ -324,19 +325,31 @@ def _notebook(
     }
 
 
-def asked_company() -> str | None:
-    """The company that the address of a visitor's page names, in their kernel: an id; everything else is left out."""
-    named = _asked("company")
+def visitors_query() -> str:
+    """What the address of a visitor's page asks for, in their kernel."""
+    from ipykernel.connect import get_connection_file
+
+    return query_file(get_connection_file()).read_text(encoding="utf-8")
+
+
+def asked_company(query: str) -> str | None:
+    """The company that an address names: an id; everything else is left out."""
+    named = _asked(query, "company")
     return named if ID.fullmatch(named) else None
 
 
-def asked_run() -> str | None:
+def asked_run(query: str) -> str | None:
     """The run that it names, as it stands there: it is looked for among the names of the operator's folder."""
-    return _asked("run") or None
+    return _asked(query, "run") or None
 
 
-def _asked(what: str) -> str:
-    return parse_qs(os.environ.get("QUERY_STRING", "")).get(what, [""])[0]
+def _asked(query: str, what: str) -> str:
+    return parse_qs(query).get(what, [""])[0]
+
+
+def query_file(connection_file: str) -> Path:
+    """Where the server writes, for the kernel with this connection file, what its visitor's address asks for."""
+    return Path(connection_file).with_suffix(".query")
 
 
 def _listening(port: int) -> dict[str, Any]:

@@ -6,20 +6,27 @@ pages. Whoever comes from another site, in a frame, or in a way that tells nothi
 a browser that fetches ahead of time gets nothing. What changes anything is taken from our own pages alone. All this is
 decided in :func:`refusal`, in front of Voila's own routes. The limit stands where kernels are started, so that no
 visitor slips past it while others are starting.
+
+To start a kernel and to import what a page needs takes 2 s of a processor, which is most of what a visitor waits for.
+So one is kept ready: it has imported all that, and asked nobody for anything.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.httputil import HTTPServerRequest
+from tornado.ioloop import IOLoop
 from tornado.routing import Matcher
 from tornado.web import HTTPError, RequestHandler
 from traitlets import Integer
 from voila.app import Voila
 
+from codat_notebook.cli.child import query_file
 from codat_notebook.sandbox.exchange import is_this_machine
 
 #: Who made a browser ask: a person, a page of ours, a page of another site, or nobody can tell.
@@ -27,6 +34,9 @@ Sender = Literal["person", "own page", "other site", "unknown"]
 _BY_SITE: Final[Mapping[str, Sender]] = {"none": "person", "same-origin": "own page"}
 #: Paths that Voila serves itself; every other one is the page, and starts a kernel.
 _NO_PAGE: Final = ("/api/", "/voila/")
+#: What a kernel does before it answers, and seconds after which the next one is made ready: the page is drawn first.
+_AHEAD: Final = "import codat_notebook, codat_notebook.widgets.console; codat_notebook.preload()"
+_NEXT: Final = 15.0
 
 
 class Refusal(NamedTuple):
@@ -83,24 +93,47 @@ def _is_ours(address: str, headers: Mapping[str, str]) -> bool:
 
 
 class Kernels(AsyncMappingKernelManager):
-    """The visitors' kernels, at most ``places`` of them."""
+    """The visitors' kernels, at most ``places`` of them; and one that is ready for the next visitor.
+
+    What a visitor's address asks for is not known when a kernel starts, so it is no variable of its environment: it is
+    in a file beside the connection file (``child.query_file``) as soon as the kernel is theirs.
+    """
 
     places = Integer(20, help="How many kernels there may be at a time.").tag(config=True)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]  # its own has no types
-        self._starting: set[str] = set()
+        self._given: set[asyncio.Task[str]] = set()
+        self._next: asyncio.Task[str] | None = None
 
-    async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]  # as in its own base
-        """Start a kernel where a place is free; else the visitor is told, with status 503."""
-        if len(self._starting.union(self.list_kernel_ids())) >= self.places:
+    def ready(self) -> asyncio.Task[str]:
+        """What starts the kernel of the next visitor, or has started it."""
+        if self._next is None or not self._is_there(self._next):
+            begun = super().start_kernel(extra_arguments=[f"--IPKernelApp.exec_lines={_AHEAD}"])
+            self._next = asyncio.ensure_future(begun)
+        return self._next
+
+    def _is_there(self, started: asyncio.Task[str]) -> bool:
+        """Whether a kernel is starting, or there."""
+        return not started.done() or (started.exception() is None and started.result() in self)
+
+    async def start_kernel(self, *, env: Mapping[str, str], **options: Any) -> str:  # type: ignore[override]  # as in its own base
+        """A kernel where a place is free; else the visitor is told, with status 503."""
+        self._given = {each for each in self._given if self._is_there(each)}
+        if len(self._given) >= self.places:
             raise HTTPError(503, full(self.places, self.cull_idle_timeout / 60))
-        id = self.new_kernel_id()
-        self._starting.add(id)
-        try:
-            return str(await super().start_kernel(kernel_id=id, **options))
-        finally:
-            self._starting.discard(id)
+        mine, self._next = self.ready(), None
+        self._given.add(mine)
+        kernel = self.get_kernel(id := await mine)
+        kernel.last_activity = datetime.now(UTC)  # type: ignore[attr-defined]  # its base adds it, too
+        query_file(kernel.connection_file).write_text(env["QUERY_STRING"], encoding="utf-8")
+        IOLoop.current().call_later(_NEXT, self.ready)
+        return id
+
+    async def cull_kernel_if_idle(self, kernel_id: str) -> None:
+        """End a visitor's kernel that is left alone; the one that is ready waits for its visitor."""
+        if any(each.done() and each.result() == kernel_id for each in self._given if self._is_there(each)):
+            await super().cull_kernel_if_idle(kernel_id)  # type: ignore[no-untyped-call]  # its own has no types
 
 
 def full(places: int, minutes: float) -> str:
@@ -151,7 +184,8 @@ class PageServer(Voila):  # type: ignore[misc]  # Voila comes without types
     """Voila with the border in front."""
 
     def init_handlers(self) -> list[Any]:
-        """Voila's routes, behind what is refused."""
+        """Voila's routes, behind what is refused. They are the last that is made before the loop runs."""
+        IOLoop.current().add_callback(self.kernel_manager.ready)
         return [(Border(), Refused), *super().init_handlers()]
 
 

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
+from codat_notebook.models.instants import instant
 from codat_notebook.models.operations import ListPullOperationsRequest
 from codat_notebook.models.platforms import BY_KEY, BY_NAME, median_seconds
 from codat_notebook.models.shared import Connection, PullOperation
@@ -116,6 +117,30 @@ def seen(
     running = frozenset((o.connection_id, str(o.data_type)) for o in operations if is_running(o.status, o.completed))
     done = histories(operations)
     return CompanySnapshot(facts.id, facts.name, facts, tuple(cells), running, done, settings=settings, seen=at)
+
+
+def after(snapshot: CompanySnapshot, ended: Iterable[PullOperation], now: datetime) -> CompanySnapshot:
+    """The same with operations that are seen to have ended since its data was asked for; itself where that knows them.
+
+    Of a company of which nothing was asked for, they are not enough to tell anything.
+    """
+    facts, cells = snapshot.facts, {(cell.connection_id, cell.data_type): cell for cell in snapshot.cells}
+    news: dict[tuple[str, str], Cell] = {}
+    for operation in ended if facts is not None and snapshot.seen is not None else ():
+        key = (operation.connection_id, str(operation.data_type))
+        old = news.get(key) or cells.get(key)
+        known = old is not None and key not in snapshot.running and old.operation_id == operation.id
+        asked = instant(operation.requested) or now
+        later = old is not None and old.last_requested is not None and old.last_requested > asked
+        if known or later or facts is None:
+            continue
+        [cell] = make_cells(replace(facts, supported={}), {}, [operation], False, now)
+        if old is not None and cell.status != "Complete":
+            cell = replace(cell, last_success=old.last_success, age=old.age, failures=old.failures + 1)
+        news[key] = cell
+    if not news:
+        return snapshot
+    return replace(snapshot, cells=tuple((cells | news).values()), running=snapshot.running - news.keys())
 
 
 def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:

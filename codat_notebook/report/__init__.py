@@ -12,7 +12,7 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.resources import files
@@ -38,6 +38,7 @@ from codat_notebook.models.status import (
 from codat_notebook.runs.cells import Cell, CompanyStatus, company_status
 from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.records import ErrorRecord, Subject, repeats
+from codat_notebook.tables import exports
 from codat_notebook.words import ago, and_more, count, duration, whole_seconds
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -71,26 +72,36 @@ class Findings:
     checks: Mapping[str, ValidationResults] = field(default_factory=dict)
 
 
-async def read(context: RunContext, company_id: str) -> tuple[CompanyStatus, dict[str, ValidationResults]]:
+async def read(context: RunContext, company_id: str, ready: Markup | None = None) -> Findings:
     """A company's state, and Codat's findings where its checks refused what was read: a request for each of these."""
     status = await company_status(context, company_id)
     refused = {cell.operation_id for cell in status.cells if cell.status == "ValidationError" and cell.operation_id}
     get = context.client.manage_data.pull_operations.get_validation_async
     asked = {each: get(request={"company_id": company_id, "dataset_id": each}) for each in refused}
-    return status, dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
+    return Findings(
+        status=status,
+        checks=dict(zip(asked, await asyncio.gather(*asked.values()), strict=True)),
+        errors=[error for error in context.errors if error.company_id == status.facts.id],
+        now=context.now,
+        server=context.client.server_url,
+        is_sandbox=context.is_sandbox,
+        ready=ready,
+    )
 
 
 async def read_several(
-    context: RunContext, company_ids: Sequence[str]
-) -> tuple[list[tuple[CompanyStatus, dict[str, ValidationResults]]], list[ErrorRecord]]:
-    """The same of several companies, and why others could not be read. Raises the client's error if none could."""
+    context: RunContext, company_ids: Sequence[str], ready: Markup | None = None
+) -> tuple[list[Findings], list[ErrorRecord]]:
+    """The same of several companies, and why others could not be read. Raises the client's error if none could.
+
+    ``ready`` is a verdict about the only one."""
     places, troubles = asyncio.Semaphore(_AT_ONCE), list[CodatLendingError]()
     unread: list[ErrorRecord] = []
 
-    async def one(company_id: str) -> tuple[CompanyStatus, dict[str, ValidationResults]] | None:
+    async def one(company_id: str) -> Findings | None:
         async with places:
             try:
-                return await read(context, company_id)
+                return await read(context, company_id, ready)
             except CodatLendingError as error:
                 troubles.append(error)
                 if len(company_ids) > 1:
@@ -101,6 +112,28 @@ async def read_several(
     if not found:
         raise troubles[0]
     return found, unread
+
+
+async def pieces(context: RunContext, company_ids: Sequence[str]) -> Generator[exports.Piece]:
+    """The messages that bring the file to a browser, which adds to its name when it was saved.
+
+    Raises the client's error if no company could be read.
+    """
+    several, unread = await read_several(context, company_ids)
+    text = await context.engine.in_worker(page, several, unread)
+    await hand_out(context, several)
+    return exports.text_pieces(text, exports.safe_name(name_of(several), "report"))
+
+
+async def hand_out(context: RunContext, several: Sequence[Findings]) -> None:
+    """Remember which links for customers a report has told."""
+    links = [
+        (each.status.facts.id, id)
+        for each in several
+        for id, connection in each.status.facts.connections.items()
+        if can_be_relinked(connection.status) and connection.link_url
+    ]
+    await context.remember(lambda memory: memory.handed_out(links, "reported", several[0].now))
 
 
 def page(several: Sequence[Findings], unread: Sequence[ErrorRecord] = ()) -> str:
@@ -437,4 +470,4 @@ def save(text: str, path: Path, overwrite: bool) -> Path:
     return path
 
 
-__all__ = ["Findings", "destination", "file_name", "name_of", "page", "read_several", "save"]
+__all__ = ["Findings", "destination", "file_name", "hand_out", "name_of", "page", "pieces", "read_several", "save"]

@@ -20,11 +20,11 @@ import re
 import tempfile
 import unicodedata
 import zlib
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook.markup import table
 from codat_notebook.tables.column import shown_columns
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from codat_notebook.tables.column import Shown
 
+T = TypeVar("T")
 Value = str | int | float | bool | datetime | None
 #: So many rows are done, and what was made since.
 Chunk = tuple[int, bytes]
@@ -332,6 +333,8 @@ CHOICES = {"copy": ("tsv", "html"), "csv": ("csv",), "xlsx": ("xlsx",)}
 #: A message to the browser, and the piece of a file that it brings, or nothing.
 Piece = tuple[dict[str, Any], bytes]
 Send = Callable[[dict[str, Any], list[bytes]], object]
+#: The pieces, or what has to be awaited for them.
+Made = Generator[Piece] | Coroutine[Any, Any, Generator[Piece]]
 
 
 def pieces(frame: pd.DataFrame, choice: str, name: str) -> Generator[Piece]:
@@ -341,17 +344,26 @@ def pieces(frame: pd.DataFrame, choice: str, name: str) -> Generator[Piece]:
     many · ``left``, bytes that are made and come later · ``last`` whether the file is complete.
     """
     for form in CHOICES[choice]:
-        plain = form == "xlsx"  # packed by itself
-        about = {"form": form, "mime": FORMATS[form], "name": name, "gzip": not plain, "of": len(frame), "last": False}
-        held, rows = b"", 0
-        for rows, content in chunks(frame, form) if plain else _packed(chunks(frame, form)):
-            held += content
-            whole = max(0, len(held) - 1) // PIECE * PIECE
-            for end in range(PIECE, whole + 1, PIECE):
-                yield {**about, "rows": rows, "left": len(held) - end}, held[end - PIECE : end]
-            held = held[whole:]
-            yield {**about, "rows": rows, "left": len(held)}, b""
-        yield {**about, "rows": rows, "left": 0, "last": True}, held
+        yield from _pieces(chunks(frame, form), form, name, len(frame))
+
+
+def text_pieces(text: str, name: str) -> Generator[Piece]:
+    """The same of a page of HTML."""
+    return _pieces(iter([(1, text.encode())]), "html", name, 1)
+
+
+def _pieces(made: Iterator[Chunk], form: str, name: str, of: int) -> Generator[Piece]:
+    plain = form == "xlsx"  # packed by itself
+    about = {"form": form, "mime": FORMATS[form], "name": name, "gzip": not plain, "of": of, "last": False}
+    held, rows = b"", 0
+    for rows, content in made if plain else _packed(made):
+        held += content
+        whole = max(0, len(held) - 1) // PIECE * PIECE
+        for end in range(PIECE, whole + 1, PIECE):
+            yield {**about, "rows": rows, "left": len(held) - end}, held[end - PIECE : end]
+        held = held[whole:]
+        yield {**about, "rows": rows, "left": len(held)}, b""
+    yield {**about, "rows": rows, "left": 0, "last": True}, held
 
 
 def _packed(made: Iterator[Chunk]) -> Iterator[Chunk]:
@@ -362,7 +374,7 @@ def _packed(made: Iterator[Chunk]) -> Iterator[Chunk]:
 
 
 async def deliver(
-    send: Send, made: Generator[Piece], seq: int, in_worker: Callable[..., Awaitable[Any]],
+    send: Send, made: Made, seq: int, in_worker: Callable[..., Awaitable[Any]],
     pause: float = PAUSE, alive: float = ALIVE,
 ) -> None:  # fmt: skip
     """Have the pieces made and send them one after the other; each message answers the browser's ``seq``.
@@ -371,16 +383,24 @@ async def deliver(
     """
     loop = asyncio.get_running_loop()
     free, about = loop.time(), {"type": "file", "seq": seq}
+
+    async def told(step: Awaitable[T], in_thread: bool = True) -> T:
+        """A step, of which it is told that it is under way."""
+        work = asyncio.ensure_future(step)
+        try:
+            while not (await asyncio.wait([work], timeout=alive))[0]:
+                send(about, [])
+        finally:
+            if not work.done():
+                if not in_thread:
+                    work.cancel()
+                await asyncio.wait([work])  # a step ends before what it has written is cleared away
+        return work.result()
+
     try:
+        made = made if isinstance(made, Generator) else await told(made, in_thread=False)
         while True:
-            work = asyncio.ensure_future(in_worker(next, made, None))
-            try:
-                while not (await asyncio.wait([work], timeout=alive))[0]:
-                    send(about, [])
-            finally:
-                if not work.done():
-                    await asyncio.wait([work])  # a step ends before what it has written is cleared away
-            if (piece := work.result()) is None:
+            if (piece := await told(in_worker(next, made, None))) is None:
                 return
             message, content = piece
             if content:

@@ -64,6 +64,7 @@ class Actions:
         self._searching: asyncio.Task[None] | None = None
         self._picking: asyncio.Task[None] | None = None
         self._clicked = 0
+        self._from = "companies"
         state.recent = _used.get(session, [])
         state.wanted = chosen.get(session, state.wanted)
 
@@ -102,8 +103,11 @@ class Actions:
         self.draw()
 
     def _turn_tab(self) -> None:
-        """The first tab of what is shown now."""
-        self._state.tab = self._state.asked_tab = "operations" if self._state.company else "companies"
+        """The first tab of what is shown now; back from a company of the run that is open, that one."""
+        back = self._state.run is not None and self._from == "runs"
+        self._state.tab = self._state.asked_tab = (
+            "operations" if self._state.company else "runs" if back else "companies"
+        )
 
     def pick_named(self, company: str) -> asyncio.Task[None]:
         """A company by its id or its whole name, as who made the console has named it."""
@@ -168,6 +172,7 @@ class Actions:
         first, now.company = now.company is None, {"id": company_id, "name": self._name(company_id)}
         now.loading = True
         if first:
+            self._from = now.tab
             self._turn_tab()
         watch = self._session.context.watching.of(company_id)
         self._at(watch)

@@ -11,18 +11,21 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from codat_notebook import report
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.planning import needs
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.selection import Selection
-from codat_notebook.planning.snapshots import CompanySnapshot, look_at, read_facts, seen
+from codat_notebook.planning.snapshots import CompanySnapshot, after, look_at, read_facts, seen
 from codat_notebook.planning.verdict import BADGES, FRESH
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.engine import Throttle, pace
 from codat_notebook.runs.polling import LARGEST_PAGE
+from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.watching import CompanyWatch
 from codat_notebook.session import Session
 from codat_notebook.tables.column import Column, Row
+from codat_notebook.tables.exports import Made
 from codat_notebook.tables.sheet import Filter
 from codat_notebook.widgets import pickers
 from codat_notebook.widgets.charts import HeatmapState, OpenCompany, portfolio_state
@@ -55,9 +58,11 @@ COMPANY_FILTERS: dict[str, Filter] = {
 }  # fmt: skip
 #: How long what was seen of a company is good for a plan.
 GOOD_FOR = timedelta(minutes=15)
+#: Requests that a report takes for each company, and one for each ``ValidationError``.
+PER_REPORT = 3
 #: Seconds between two updates of the table while companies are looked at, at the least.
 EVERY = 0.5
-_UNREAD = "The companies could not be listed"
+_UNREAD, UNREPORTED = "The companies could not be listed", "The report could not be made"
 READING = "Reading the companies…"
 UNSEEN_ALL = "No matching company has been looked at yet: click “Look at” on the first tab."
 
@@ -66,8 +71,8 @@ def offer(
     matching: int, unseen: int, listed: int, meant: int = 0, aged: int = 0, ticked: bool = False
 ) -> list[list[str]]:
     """What can be asked for, and what it takes: to look at the companies that match and nobody has looked at, or at all
-    that match; to plan a refresh of those that are ``meant``, of which ``aged`` are looked at first; or to read the
-    list of companies again.
+    that match; to plan a refresh of those that are ``meant``, of which ``aged`` are looked at first, or a report on
+    them; or to read the list of companies again.
 
     >>> offer(400, 335, 5000)[0]
     ['look 335', 'Look at 335 companies (about 336 requests)']
@@ -78,9 +83,11 @@ def offer(
     many = unseen or matching
     look = f"Look {'' if unseen else 'again '}at {count(many, 'company')} (about {number(many + pages)} requests)"
     price = f"about {number(aged + pages)} requests" if aged else "no request"
-    plan = f"Plan a refresh of {count(meant, 'selected company' if ticked else 'company')} ({price})…"
+    them = count(meant, "selected company" if ticked else "company")
+    plan = f"Plan a refresh of {them} ({price})…"
+    report = f"Report on {them} (about {number(PER_REPORT * meant)} requests)…"
     offers = [[f"look {many}", look]] if many else []
-    offers += [[f"plan {meant}", plan]] if meant else []
+    offers += [[f"plan {meant}", plan], ["report", report]] if meant else []
     return [*offers, ["list", f"Read the list again ({count(pages, 'request')})"]]
 
 
@@ -114,6 +121,8 @@ class AllCompanies:
         self._failed = self._undrawn = False
         self._draws = 0
         self._judged = session.context.now
+        self._heard: set[str] = set()
+        self._forget: dict[str, Callable[[], None]] = {}
         loop = session.context.engine.loop
         self._soon = Throttle(loop, partial(self._draw_soon, self._draw), every=EVERY)
         self._around = Throttle(loop, partial(self._draw_soon, self._draw_around), every=EVERY)
@@ -122,6 +131,7 @@ class AllCompanies:
         """Listen to the table, and list the companies."""
         self._table.what = "companies"
         self._table.on_row, self._table.on_more = self._on_row, self._on_more
+        self._table.on_report = partial(self._boundary.deliver, UNREPORTED, self._table, self._report)
         self._table.on_view = self._table.on_tick = self._on_view
         self._table.update(None)
         self._table.tell_empty(READING)
@@ -131,6 +141,9 @@ class AllCompanies:
     def stop(self) -> None:
         """Listen no more; what is under way is cancelled with the boundary."""
         self._table.on_row = self._table.on_more = self._table.on_view = self._table.on_tick = None
+        self._table.on_report = None
+        for forget in self._forget.values():
+            forget()
         self._soon.stop()
         self._around.stop()
 
@@ -147,11 +160,23 @@ class AllCompanies:
             self._undrawn = True
 
     def follow(self) -> None:
-        """Draw what was left undrawn while a company was on screen, once it is there no more."""
-        if self._state.company is None and self._undrawn:
+        """Hear of the session's runs, and draw what was left undrawn while something else was on screen."""
+        for run in self._session.runs:
+            if run.id not in self._heard:
+                self._heard.add(run.id)
+                self._undrawn = True
+                if not run.done:
+                    self._forget[run.id] = run.observe(partial(self._changed, run))
+        if self._state.company is None and self._undrawn and self._state.tab in ("companies", "freshness"):
             self._soon.ring()
         elif self._state.company is None and self._state.tab == "freshness":
             self._around.ring()
+
+    def _changed(self, run: RefreshRun) -> None:
+        if run.done:
+            self._forget.pop(run.id)()
+        self._undrawn = True
+        self.follow()
 
     # What the reader does.
 
@@ -186,6 +211,9 @@ class AllCompanies:
             self._begin(self._look, self._offered)
         elif name == f"plan {len(self._meant)}" and self.on_plan is not None:
             self._begin(self.on_plan, self._meant)
+
+    def _report(self) -> Made:
+        return report.pieces(self._session.context, self._meant)
 
     def _begin(self, action: Callable[..., Any], *arguments: Any) -> None:
         """One thing at a time."""
@@ -316,7 +344,7 @@ class AllCompanies:
         self._offered = (unseen if len(unseen) else shown["company_id"]).tolist()
         ticked = self._table.ticked & self._known.keys()
         self._meant = [id for id in self._known if id in ticked] or shown["company_id"].tolist()
-        if frame.empty and self._task is None:  # else rows are on their way
+        if self._table.frame.empty and task is None:  # else rows are on their way
             self._table.tell_empty("This account has no companies yet." if not self._failed else _UNREAD)
         self._table.tell_more(self._told(len(shown), len(unseen), bool(ticked)))
         if self._state.tab == "freshness":
@@ -331,7 +359,12 @@ class AllCompanies:
         return portfolio_state(status, self._first, empty=UNSEEN_ALL, opens=True, search=text, seq=self._typed)
 
     def known(self, ids: Iterable[str] | None = None) -> list[CompanySnapshot]:
-        """What is known of these companies, or of all, and what this session refreshes now."""
+        """What is known of these companies, or of all; what this session refreshes now, and what came of it."""
+        for run in self._session.runs:
+            for id in run.company_ids:
+                if (before := self._known.get(id)) is not None:
+                    ended = (row.operation for row in run.rows_of(id) if row.operation is not None and not row.open)
+                    self._known[id] = after(before, ended, self._session.context.now)
         known = self._known | {each.id: each for each in self._reading}
         known = known if ids is None else {id: known[id] for id in ids if id in known}
         for run in self._session.runs:

@@ -40,13 +40,14 @@ class AllRuns:
     """The view of one console. All methods are for the engine thread.
 
     ``facts`` gives what is known of a company, ``opened`` is the box of the run on screen; ``watch`` is told of a run
-    that was taken up while a company is on screen, ``changed`` that another run, or none, is.
+    that was taken up while a company is on screen, ``changed`` that another run, or none, is, ``pick`` of the company
+    of a run that is to be opened.
     """
 
     def __init__(
         self, session: Session, state: ConsoleState, boundary: ErrorBoundary, table: FrameTable, opened: ipywidgets.Box,
         facts: Callable[[str], CompanyFacts | None], watch: Callable[[RefreshRun], object],
-        changed: Callable[[], object],
+        changed: Callable[[], object], pick: Callable[[str], object],
     ) -> None:  # fmt: skip
         self._session = session
         self._state = state
@@ -56,6 +57,7 @@ class AllRuns:
         self._facts = facts
         self._watch = watch
         self._changed = changed
+        self._pick = pick
         self._listing: asyncio.Task[None] | None = None
         self._opening: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -181,7 +183,7 @@ class AllRuns:
     def show(self, run: RefreshRun) -> None:
         """Open a run in place of the list, and turn to it."""
         self.leave()
-        view = PortfolioRunView(run, self._boundary)
+        view = PortfolioRunView(run, self._boundary, self._pick)
         self._state.run, self._opened.children = view, (view,)
         self._state.tab = self._state.asked_tab = "runs"
         self._changed()

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any, NamedTuple
 
+from codat_notebook import report
 from codat_notebook.client import events
 from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.secret import Secret, host
@@ -23,7 +24,7 @@ from codat_notebook.runs.run import RefreshRun
 from codat_notebook.session import Session, connect
 from codat_notebook.tables.column import Row
 from codat_notebook.widgets.actions import Actions
-from codat_notebook.widgets.all_companies import AllCompanies
+from codat_notebook.widgets.all_companies import UNREPORTED, AllCompanies
 from codat_notebook.widgets.all_runs import AllRuns
 from codat_notebook.widgets.connect import Cancel, ConnectBy, ProblemState, connect_state, server_address
 from codat_notebook.widgets.console_parts import Parts
@@ -44,6 +45,7 @@ from codat_notebook.widgets.part import Part
 from codat_notebook.widgets.pickers import OpenRun, Pick, ReadAgain, Search
 from codat_notebook.widgets.planner import Plans
 from codat_notebook.widgets.renderer import Renderer
+from codat_notebook.widgets.table import ExportAs, StopExport
 from codat_notebook.widgets.tabs import Tab
 
 _log = logging.getLogger("codat_notebook")
@@ -78,7 +80,7 @@ class Controller:
         )
         self.runs = AllRuns(
             session, self.state, self.boundary, parts.runs, parts.opened, self.companies.facts, self._watch_here,
-            partial(self.renderer.draw, "company", "tabs", at_once=True),
+            partial(self.renderer.draw, "company", "tabs", at_once=True), self._open,
         )  # fmt: skip
         self.plans = Plans(
             session, self.state, self.boundary, self.companies, parts.plan, parts.plan_rows, self._turn, self._open,
@@ -174,7 +176,12 @@ class Controller:
             self.actions.watch(run)
             self.actions.draw()
 
-    def _on_company(self, message: Search | Pick | OpenRun | ReadAgain) -> None:
+    def _on_company(self, message: Search | Pick | OpenRun | ReadAgain | ExportAs | StopExport) -> None:
+        if isinstance(message, ExportAs | StopExport):
+            if (company := self.state.company) is not None:
+                made = partial(report.pieces, self.session.context, [company["id"]])
+                self.boundary.deliver(UNREPORTED, self.parts.company, made, message)
+            return
         if isinstance(message, OpenRun):
             self.state.pick_seq = message.seq
             self.runs.open(message.name)

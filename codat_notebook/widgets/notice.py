@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from codat_notebook.runs.records import ErrorRecord, Subject
 from codat_notebook.session import Session
+from codat_notebook.tables import exports
 from codat_notebook.widgets.part import Click, Part
+from codat_notebook.widgets.table import ExportAs, StopExport
 from codat_notebook.words import and_more, iso, utc
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ class ErrorBoundary:
         self._state = state
         self._draw = draw
         self._tasks: set[asyncio.Task[None]] = set()
+        self._files: dict[Part[Any], asyncio.Task[None]] = {}
 
     def spawn(self, what: str, action: Callable[..., Awaitable[None]], *arguments: Any) -> asyncio.Task[None]:
         """Run an action as a kept task whose failure is told, as ``what``: in the error log and in a notice."""
@@ -101,6 +104,16 @@ class ErrorBoundary:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def deliver(
+        self, what: str, part: Part[Any], made: Callable[[], exports.Made], message: ExportAs | StopExport
+    ) -> None:
+        """Send a part the file that its reader asks for, in the place of one that is under way; or no more of it."""
+        if (before := self._files.pop(part, None)) is not None:
+            before.cancel()
+        if isinstance(message, ExportAs):
+            in_worker = self._session.context.engine.in_worker
+            self._files[part] = self.spawn(what, exports.deliver, part.send, made(), message.seq, in_worker)
 
     def caught(self, handler: Callable[[Any], object]) -> Callable[[Any], None]:
         """A part's handler whose own failure is told: on the engine thread it would vanish."""

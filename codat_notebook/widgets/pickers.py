@@ -15,6 +15,7 @@ from codat_notebook.models.shared import Company, Connection
 from codat_notebook.models.status import can_be_relinked, plain_status, tone
 from codat_notebook.models.vocabulary import ID
 from codat_notebook.widgets.part import Click, FromBrowser, Part
+from codat_notebook.widgets.table import ExportAs, StopExport
 from codat_notebook.words import ago, count, iso, seconds_between, short_id
 
 #: As many results are sent and shown at once; the rest is a number.
@@ -179,8 +180,8 @@ class CompanyPicker(Part[CompanyState]):
     """A combobox for the company (class ``codat-company``)."""
 
     classes = ("codat-company",)
-    files = ("company.js", "pickers.css")
-    messages = Search | Pick | OpenRun | ReadAgain
+    files = ("popover.js", "export.js", "company.js", "pickers.css")
+    messages = Search | Pick | OpenRun | ReadAgain | ExportAs | StopExport
 
     @staticmethod
     def text(state: CompanyState, now: str) -> str:

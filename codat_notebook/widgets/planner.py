@@ -1,8 +1,8 @@
 """What becomes of the companies that a reader has selected: a plan, which can be run."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 
@@ -68,7 +68,6 @@ class Plans:
         self._shown: pd.DataFrame | None = None
         self._plan: PlanFrame | None = None
         self._seq = self._draws = 0
-        self._saving: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Listen to the tables."""
@@ -99,7 +98,9 @@ class Plans:
     def on_message(self, message: FacetValues | Scope | Fold | RunShown | LeavePlan | ExportAs | StopExport) -> None:
         """What the reader does in the panel."""
         if isinstance(message, ExportAs | StopExport):
-            self._save(message)
+            if self._plan is not None:
+                made = partial(exports.pieces, self._plan, "csv", exports.safe_name("refresh plan"))
+                self._boundary.deliver("The plan could not be saved", self._part, made, message)
             return
         self._seq = max(message.seq, self._seq)
         match message:
@@ -193,14 +194,3 @@ class Plans:
         finally:
             self._busy = ""
             self._redraw()
-
-    def _save(self, message: ExportAs | StopExport) -> None:
-        """The plan as the file that ``codat-notebook refresh --plan`` takes."""
-        if self._saving is not None:
-            self._saving.cancel()
-        if isinstance(message, ExportAs) and self._plan is not None:
-            made = exports.pieces(self._plan, "csv", exports.safe_name("refresh plan"))
-            in_worker = self._session.context.engine.in_worker
-            self._saving = self._boundary.spawn(
-                "The plan could not be saved", exports.deliver, self._part.send, made, message.seq, in_worker
-            )

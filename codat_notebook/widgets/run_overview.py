@@ -8,7 +8,7 @@ that 400,000 operations cost no more than a hundred. A click on a company shows 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
@@ -199,11 +199,14 @@ def failing(summary: pd.DataFrame) -> pd.Series[int]:
 
 
 class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes without types
-    """The view as a widget. Made by :func:`live_view`."""
+    """The view as a widget. Made by :func:`live_view`; in a console ``open`` is called with a company's id."""
 
-    def __init__(self, run: RefreshRun, boundary: ErrorBoundary | None = None) -> None:
+    def __init__(
+        self, run: RefreshRun, boundary: ErrorBoundary | None = None, open: Callable[[str], object] | None = None
+    ) -> None:
         self._run = run
         self._boundary = boundary
+        self._open = open
         self._seq = 0
         self._tab = "companies"
         self._company = run.company_id or None
@@ -258,6 +261,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         for part in parts:
             part.on_copied = self._run.copied
         self._tables["companies"].on_row = self._pick
+        self._tables["companies"].on_more = lambda _: self._open and self._open(self._company or "")
         self._watching.callback(self._run.observe(self._changed))
         engine().post(self._changed)  # what has changed while the view was made
 
@@ -378,6 +382,11 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         picked = str(row["company_id"]) if row else self._run.company_id or None
         self._first = self._first if picked == self._company else 0
         self._company = picked
+        name = str(row["company"]) if row and self._open else None
+        actions = [["open", f"Open {name}"]]
+        self._tables["companies"].tell_more(
+            {"text": "", "busy": False, "failed": False, "actions": actions} if name else None
+        )
         self._one.show(self._one_state(), at_once=True)
 
     def _turn(self, message: ShowRows | StopWatching | Retry | RetryLater) -> None:

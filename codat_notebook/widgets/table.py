@@ -114,9 +114,9 @@ class LoadMore(Click, frozen=True, kw_only=True, tag="more"):
 
 
 class ExportAs(Click, frozen=True, kw_only=True, tag="export"):
-    """Answer with the pieces of one of ``exports.CHOICES``."""
+    """Answer with the pieces of one of ``exports.CHOICES``, or (``html``) of a report of what the rows are about."""
 
-    choice: Literal["copy", "csv", "xlsx"]
+    choice: Literal["copy", "csv", "xlsx", "html"]
 
 
 class StopExport(Click, frozen=True):
@@ -200,6 +200,8 @@ class FrameTable(Part[TableState]):
         self.on_tick: Callable[[], object] | None = None
         #: For the package's own use, called on the engine thread with each draw: the selected row as it is now.
         self.on_row: Callable[[Row | None], object] | None = None
+        #: Likewise with each wish for a report, and with the end of it.
+        self.on_report: Callable[[ExportAs | StopExport], object] | None = None
         super().__init__(self._dressed(self._sheet.page(self._view, None)), clock=clock, **traits)
         self.on_message = self._act
 
@@ -340,7 +342,9 @@ class FrameTable(Part[TableState]):
     def _export(self, message: ExportAs | StopExport) -> None:
         if self._exporting is not None:
             self._exporting.cancel()  # the reader has enough of it, or asked for another one
-        if isinstance(message, ExportAs):
+        if self.on_report is not None and (isinstance(message, StopExport) or message.choice == "html"):
+            self.on_report(message)
+        elif isinstance(message, ExportAs):
             self._failures["export"] = ""
             self._exporting = self._engine.loop.create_task(self._deliver(self._sheet, self._view, message))
             self._exporting.add_done_callback(partial(self._ended, "export"))

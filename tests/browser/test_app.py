@@ -121,11 +121,6 @@ def test_visitors_have_kernels_of_their_own_and_a_lost_one_is_told(live, page, c
     """Two pages, two kernels; a closed page's ends; a page whose kernel has ended says to reload."""
     command, _ = live
     watch.expected.append("api/kernels/")  # where it learns that its kernel, then all, has ended
-    server = {process.pid for process in command.family() if "voila" in " ".join(process.cmdline())}
-
-    def kernels() -> list[int]:
-        return [process.pid for process in command.family() if process.pid not in server]
-
     other = context.new_page()
     for visitor in (page, other):
         visitor.goto(address(command))
@@ -134,12 +129,12 @@ def test_visitors_have_kernels_of_their_own_and_a_lost_one_is_told(live, page, c
     page.locator(".codat-company [role=option]").first.click()
     shown = page.locator(".codat-console").locator("visible=true")
     expect(shown).to_contain_text(re.compile(r"\d (s|min|h|d) ago"))
-    assert len(kernels()) >= 2
+    assert command.kernels() >= 2
     ids = [json_id(visitor) for visitor in (page, other)]
     assert ids[0] != ids[1]
-    before = len(kernels())
+    before = command.kernels()
     other.goto("about:blank")
-    command.wait_until(lambda: len(kernels()) < before)
+    command.wait_until(lambda: command.kernels() < before)
     page.evaluate("id => navigator.sendBeacon(`/voila/api/shutdown/${id}`)", ids[0])
     expect(page.locator("#codat-notice")).to_contain_text(re.compile(r"Reload the page.* as of \d{4}-"))
     expect(shown).not_to_contain_text(re.compile(r"\d (s|min|h|d) ago"))

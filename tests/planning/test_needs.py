@@ -1,17 +1,18 @@
 """What each company needs, from its connections alone and from its cells."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from codat_notebook.models.shared import CompanyReference
+from codat_notebook.models.shared import CompanyReference, PullOperation
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.needs import CUSTOMER, FINE, REFRESH, RUNNING, UNSEEN
 from codat_notebook.planning.readiness import question_of
 from codat_notebook.planning.selection import Selection
-from codat_notebook.planning.snapshots import CompanySnapshot
+from codat_notebook.planning.snapshots import CompanySnapshot, after
 
 from .made import NOW, snapshot
 
@@ -112,3 +113,27 @@ def test_what_needs_most_comes_first_and_a_row_tells_its_oldest() -> None:
     assert (later.oldest_type, later.age.days, later.fresh, later.connections) == ("items", 30, 0, "✓ Xero")
     empty = PortfolioStatus([], Selection(), NOW).companies
     assert list(map(str, empty.dtypes)) == list(map(str, frame.dtypes))
+
+
+def ended(data_type: str, status: str, minutes: int = 0) -> PullOperation:
+    """An operation of Xero that ended so many minutes from now."""
+    told = (NOW + timedelta(minutes=minutes)).isoformat()
+    return PullOperation(
+        id=f"{data_type} {minutes}", connection_id="xero", data_type=data_type, status=status, requested=told,
+        completed=told,
+    )  # fmt: skip
+
+
+def test_what_has_ended_since_a_look_is_taken_over() -> None:
+    """A success makes it fresh, a failure keeps what was read before; what is known, or older, changes nothing; one
+    that nobody has looked at is not told by some of its cells."""
+    before = looked_at(FRESH, LATE, running=(("xero", "items"),))
+    done = after(before, [ended("items", "Complete")], NOW)
+    assert (row(done)["state"], row(done)["running"], done.seen) == (FINE, 0, NOW)
+    assert after(done, [ended("items", "Complete"), ended("items", "FetchError", -50)], NOW) is done
+    failed = after(done, [ended("items", "FetchError", 5)], NOW)
+    assert row(failed)["failure"] == "Items: Source not readable"
+    [was, now] = ([c for c in each.cells if c.data_type == "items"] for each in (done, failed))
+    assert (now[0].last_success, now[0].failures) == (was[0].last_success, 1)
+    unseen = snapshot(FRESH)
+    assert after(unseen, [ended("bills", "Complete")], NOW) is unseen

@@ -2,7 +2,9 @@
 
 import threading
 import time
+import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +242,72 @@ def test_a_console_opens_on_the_company_that_is_named(session: Session) -> None:
     assert opened(session, "toft stores uk") == "Toft Stores UK"
     assert opened(session, "Toft") == "No company in this account has this name."
     assert opened(session, "<img src=x onerror=alert(1)>") == "No company in this account has this name."
+
+
+def received(bench: ConsoleBench, name: str) -> tuple[str, str]:
+    """Ask a part for a report, and wait: the name of the file, and what is in it."""
+    sent: list[tuple[dict[str, Any], list[bytes]]] = []
+    done = threading.Event()
+
+    def receive(message: dict[str, Any], buffers: Any = ()) -> None:
+        sent.append((message, list(buffers)))
+        done.set() if message.get("last") or "error" in message else None
+
+    bench.parts[name].send = receive
+    bench.send(name, type="export", choice="html", seq=70)
+    assert done.wait(DEADLINE)
+    last = sent[-1][0]
+    if "error" in last:
+        return "", str(last["error"])
+    assert (last["form"], last["mime"]) == ("html", "text/html")
+    return last["name"], zlib.decompress(b"".join(part for _, parts in sent for part in parts), wbits=31).decode()
+
+
+def test_a_company_has_a_report_to_save(bench: ConsoleBench) -> None:
+    """The file of ``session.report``, with the records that a check refused, named after the company."""
+    bench.pick("Toft")
+    name, text = received(bench, "codat-company")
+    assert name == "Toft Stores UK - report"
+    assert text.startswith("<!doctype html>")
+    assert "Records to correct" in text
+    assert "Codat report of" in text
+
+
+def test_a_selection_has_a_report_to_save(sandbox: Sandbox, bench: ConsoleBench) -> None:
+    """Of the rows that are ticked, else of those that match; its price is on it. What goes wrong is told."""
+    state = listed(bench)
+    assert dict(state["more"]["actions"])["report"] == "Report on 12 companies (about 36 requests)…"
+    for place in (0, 1):
+        bench.send("codat-companies", type="tick", key=state["keys"][place], on=True, seq=3 + place)
+    bench.until("codat-companies", lambda s: "on 2 selected" in dict(s["more"]["actions"]).get("report", ""))
+    before = len(calls(bench.session))
+    name, text = received(bench, "codat-companies")
+    assert name == "2 companies - report"
+    assert text.count('class="company"') == 2
+    assert text.index("Summary") < text.index('class="company"')
+    assert len(calls(bench.session)) - before >= 6
+    sandbox.faults.next(None, status=403)
+    assert "403" in received(bench, "codat-companies")[1]
+    card = bench.until("codat-notice", lambda s: s["items"])["items"][0]
+    assert card["what"] == "The report could not be made"
+
+
+@pytest.mark.parametrize(
+    ("company", "file"),
+    [("../../x", "x - report"), ("<img src=x onerror=alert(1)>", "img src=x onerror=alert(1) - report")],
+)
+def test_a_report_of_a_hostile_name_is_a_file_and_text(
+    sandbox: Sandbox, bench: ConsoleBench, company: str, file: str
+) -> None:
+    """No folder in the name, no element in the page."""
+    id = str(bench.session.companies(search="Redfern").id[0])
+    made_up = sandbox.world.find_company(id)
+    made_up.template = replace(made_up.template, name=company)
+    bench.send("codat-company", type="pick", id=id, seq=2)
+    bench.until("codat-company", lambda s: s["company"] and not s["loading"])
+    name, text = received(bench, "codat-company")
+    assert name == file
+    assert "<img" not in text
 
 
 def test_two_consoles_share_nothing_that_is_chosen(bench: ConsoleBench, session: Session) -> None:

@@ -35,7 +35,7 @@ def session(sandbox: Sandbox) -> Iterator[Session]:
 def plan(session: Session, number: int = 4) -> dict[str, list[str]]:
     """Three data types each of companies that have them."""
     frame = session.companies()
-    return dict.fromkeys(frame.id[frame.platforms.str.contains("Xero|NetSuite|QuickBooks")][:number], TYPES)
+    return dict.fromkeys(frame.id[frame.platforms.str.contains("Xero|NetSuite|QuickBooks Online")][:number], TYPES)
 
 
 @contextlib.contextmanager

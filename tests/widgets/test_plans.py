@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from codat_notebook.cli.plan_file import read_plan
@@ -160,6 +161,54 @@ def test_what_was_refreshed_since_is_looked_at_again() -> None:
         again = bench.until("codat-plan", lambda s: s["lines"])
         assert again["queued"] < state["queued"]
         assert "in progress" in again["skipped"]
+
+
+def test_the_list_follows_the_run_of_a_plan() -> None:
+    """Back at the list its companies run, then tell what came of it; nobody is asked for that but by the run."""
+    with (
+        Sandbox(speed=5) as sandbox,
+        Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session,
+    ):
+        bench = ConsoleBench(session)
+        state = planned(bench, "toft")
+
+        def row() -> Any:
+            return bench.parts["codat-companies"].frame.set_index("company").loc["Toft Stores UK"]
+
+        bench.until("codat-companies", lambda _: pd.notna(row().late))
+        before = row()
+        click(bench, 2, type="run", digest=state["digest"])
+        run = opened(bench)
+        bench.send("codat-company", type="pick", id="", seq=9)
+        bench.send("codat-tabs", type="tab", name="companies")
+        bench.until("codat-companies", lambda _: row().running)
+        sandbox.clock.speed = 600.0
+        run.wait(60)
+        asked = len(calls(session))
+        bench.until("codat-companies", lambda _: row().running == 0)
+        assert row().late < before.late
+        assert row().seen == before.seen
+        assert len(calls(session)) == asked
+
+
+def test_a_company_of_a_run_is_opened_and_back_leads_to_the_run(bench: ConsoleBench) -> None:
+    """What is clicked in the run shows its operations, and offers the company itself."""
+    state = planned(bench)
+    click(bench, 2, type="run", digest=state["digest"])
+    opened(bench)
+    view = bench.frame._connector._controller.state.run
+    bench.parts["of the run"] = view._tables["companies"]
+    table = bench.until("of the run", lambda s: s["rows"])
+    assert table["more"] is None
+    bench.send("of the run", type="select", key=table["keys"][0], seq=3)
+    offer = bench.until("of the run", lambda s: s["more"])["more"]["actions"]
+    assert offer == [["open", f"Open {table['rows'][0][0]}"]]
+    bench.send("of the run", type="more", name="open", seq=4)
+    bench.until("codat-company", lambda s: s["company"] and s["company"]["id"] == table["keys"][0])
+    bench.until("codat-tabs", lambda s: s["active"] == "operations")
+    bench.send("codat-company", type="pick", id="", seq=5)
+    bench.until("codat-tabs", lambda s: s["active"] == "runs")
+    assert bench.frame._connector._controller.state.run is view
 
 
 def test_a_plan_is_saved_as_the_file_that_the_command_takes(bench: ConsoleBench, tmp_path: Path) -> None:

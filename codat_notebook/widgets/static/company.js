@@ -26,9 +26,12 @@ function render({ model, el }) {
   const madeUp = h("span", { class: "c-dim c-cut", title: "A sandbox company has no page in Codat's portal" }, "Sandbox company, not in the Codat portal");
   const again = h("button", { class: "c-link", type: "button", title: "Asks Codat for the company, its data status and its newest operations, at once" }, "Read again");
   const both = h("button", { class: "c-link", type: "button", title: "Copy the name and the id for a colleague, who can paste them into the field above" }, "Copy both");
+  const report = h("button", { class: "c-link", type: "button", title: "Saves one file that tells how the company is, and which records to correct. Reads it again: 3 requests, and one for each data type that a check refused" }, "Report…");
+  const made = exporter(model, report, (words) => { setText(said, words.startsWith("Saved ") ? "Saved." : words); said.title = words; }, () => "page", () => "");
+  const said = h("span", { class: "c-dim c-cut", role: "status" });
   const back = h("button", { class: "c-link back", type: "button" });
   const tags = h("span", { class: "tags" });
-  const about = h("div", { class: "about" }, copy, both, again, portal, madeUp);
+  const about = h("div", { class: "about" }, copy, both, again, report, made.stop, said, portal, madeUp);
   const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": "Companies" });
   const foot = h("div", { class: "foot c-dim", role: "status" });
   const popup = h("div", { class: "popup", popover: "manual" }, list, foot);
@@ -161,13 +164,14 @@ function render({ model, el }) {
     const known = Boolean(shown && company?.id === shown.id && !state().loading);
     copy.hidden = both.hidden = !shown;
     back.hidden = !shown && !state().opened;
-    setText(back, shown ? "‹ All companies" : "‹ All runs");
+    setText(back, !shown ? "‹ All runs" : state().opened ? "‹ Back" : "‹ All companies");
     if (shown && !copy.codatLabel) setText(copy, shown.id);
     setAttribute(copy, "aria-label", shown && `Copy the company id ${shown.id}`);
     portal.hidden = !known || !address;
     setAttribute(portal, "href", address);
     madeUp.hidden = !known || Boolean(address);
-    again.hidden = !shown;
+    again.hidden = report.hidden = !shown;
+    if (shown?.id !== ui.about) { ui.about = shown?.id; setText(said, ""); }
     setDisabled(again, !known || picks.held());
     setText(again, shown && !known && company ? "Reading…" : "Read again");
     keyed(tags, !known ? [] : state().error ? [["still showing", company.name]] : pairs, ([name]) => name, () => h("span", { class: "tag" }, h("span", {}), h("b", { dir: "auto" })), (tag, [name, value]) => {
@@ -214,6 +218,7 @@ function render({ model, el }) {
   copy.addEventListener("click", () => copyText(copy, (ui.picked ?? state().company).id).then(() => setTimeout(() => { copy.codatLabel = null; draw(); }, 1600)));
   both.addEventListener("click", () => { const { id: key, name } = ui.picked ?? state().company; copyText(both, `${name} ${key}`); });
   again.addEventListener("click", () => { if (again.getAttribute("aria-disabled") !== "true" && picks.send({ type: "read" })) draw(); });
+  report.addEventListener("click", () => { if (report.getAttribute("aria-disabled") !== "true") made.start("html"); });
   back.addEventListener("click", () => { if (picks.send({ type: "pick", id: "" }, true)) input.focus(); });
   popup.addEventListener("mousedown", (event) => event.preventDefault());
   // Back and Forward of the browser lead to another company, to a run, or to all of them.
@@ -228,6 +233,7 @@ function render({ model, el }) {
   return live(model, draw, off, () => {
     asking.stop();
     late.stop();
+    made.end();
     window.removeEventListener("scroll", place, { capture: true });
     window.removeEventListener("resize", place);
   });

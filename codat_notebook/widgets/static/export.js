@@ -48,7 +48,6 @@ function exporter(model, button, say, noun, rows) {
   }
 
   function start(choice) {
-    button.focus();
     sent = Math.max(Date.now(), sent + 1);
     const files = new Map();
     const blobOf = (form) => new Promise((resolve, reject) => files.set(form, { resolve, reject, pieces: [] }));
@@ -93,7 +92,7 @@ function exporter(model, button, say, noun, rows) {
 /** The button with its menu, and `stop`. */
 function exportMenu(model, say, noun, rows) {
   const about = h("p", { class: "c-dim" });
-  const items = CHOICES.map(([choice, words]) => h("button", { type: "button", role: "menuitem", tabindex: -1, onclick: () => { floating.hide(); made.start(choice); } }, words));
+  const items = CHOICES.map(([choice, words]) => h("button", { type: "button", role: "menuitem", tabindex: -1, onclick: () => { floating.hide(); button.focus(); made.start(choice); } }, words));
   const menu = h("div", { class: "ct-menu", role: "menu", "aria-label": "Export" }, about, items);
   const button = h("button", { class: "c-btn small", type: "button", "aria-haspopup": "menu" }, "Export ▾");
   const floating = floats(button, menu, () => items[0].focus());
@@ -106,5 +105,5 @@ function exportMenu(model, say, noun, rows) {
     items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
     event.preventDefault();
   });
-  return { element, stop: made.stop, end: () => { floating.end(); made.end(); } };
+  return { element, start: made.start, stop: made.stop, end: () => { floating.end(); made.end(); } };
 }

@@ -237,7 +237,7 @@ function render({ model, el, time }) {
     ui.more.classList.toggle("busy", more.busy);
     ui.more.classList.toggle("failed", more.failed);
     setTimedText(ui.more.firstChild, more.text, time.now());
-    keyed(ui.more.lastChild, more.actions, ([name]) => name, ([name]) => h("button", { class: "c-link", type: "button", onclick: () => ask({ type: "more", name }) }),
+    keyed(ui.more.lastChild, more.actions, ([name]) => name, ([name]) => h("button", { class: "c-link", type: "button", onclick: () => (name === "report" ? exports.start("html") : ask({ type: "more", name })) }),
       (button, [, words]) => setText(button, words));
   }
 
