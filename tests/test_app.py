@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from codat_notebook.cli import main
-from codat_notebook.cli.child import APP_PORT, asked_company, asked_run, usual_port
+from codat_notebook.cli.child import APP_PORT, asked, asked_company, asked_run, usual_port
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.part import Part
 
@@ -200,14 +200,22 @@ def test_the_app_has_a_port_of_its_own_and_gives_way() -> None:
     ],
 )
 def test_an_address_names_a_company_by_its_id_alone(query: str, company: str | None) -> None:
-    """Everything else is left out."""
-    assert asked_company(query) == company
+    """Everything else is left out, also on its way through a file."""
+    assert asked_company(query) == asked_company(asked(query)) == company
 
 
 def test_an_address_names_a_run_as_a_text() -> None:
     """It is never a path, nor code: the console looks for it among the names of the operator's folder."""
     for query, run in (("run=a.sqlite&company=x", "a.sqlite"), ("run=..%2Fb", "../b"), ("run=", None), ("", None)):
-        assert asked_run(query) == run
+        assert asked_run(query) == asked_run(asked(query)) == run
+
+
+def test_what_an_address_says_reaches_the_disk_as_names_of_letters_and_percent_signs() -> None:
+    """Of what is asked for alone, and at most 255 characters of each."""
+    hostile = asked("run=%00%3Cscript%3E..%2F&company=%E2%80%AE&other=secret&run=two&x=" + "y" * 9_000)
+    assert re.fullmatch(r"company=[\w%]*&run=[\w%.]*", hostile)
+    assert "secret" not in hostile
+    assert len(asked("run=" + "a" * 9_000)) < 300
 
 
 @pytest.mark.parametrize("how", [[], ["--live", "--connect-form"]])

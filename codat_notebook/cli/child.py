@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from codat_notebook import forking
 from codat_notebook.cli.stopping import CommandError
@@ -329,7 +329,16 @@ def visitors_query() -> str:
     """What the address of a visitor's page asks for, in their kernel."""
     from ipykernel.connect import get_connection_file
 
-    return query_file(get_connection_file()).read_text(encoding="utf-8")
+    return query_file(get_connection_file()).read_text(encoding="ascii")
+
+
+def asked(query: str) -> str:
+    """What an address asks for, and nothing else of it: it is written to disk. No name is longer.
+
+    >>> asked("run=..%2Fa.sqlite&voila-theme=dark")
+    'company=&run=..%2Fa.sqlite'
+    """
+    return urlencode({name: _asked(query, name)[:255] for name in ("company", "run")})
 
 
 def asked_company(query: str) -> str | None:

@@ -26,7 +26,7 @@ from tornado.web import HTTPError, RequestHandler
 from traitlets import Integer
 from voila.app import Voila
 
-from codat_notebook.cli.child import query_file
+from codat_notebook.cli.child import asked, query_file
 from codat_notebook.sandbox.exchange import is_this_machine
 
 #: Who made a browser ask: a person, a page of ours, a page of another site, or nobody can tell.
@@ -126,7 +126,7 @@ class Kernels(AsyncMappingKernelManager):
         self._given.add(mine)
         kernel = self.get_kernel(id := await mine)
         kernel.last_activity = datetime.now(UTC)  # type: ignore[attr-defined]  # its base adds it, too
-        query_file(kernel.connection_file).write_text(env["QUERY_STRING"], encoding="utf-8")
+        query_file(kernel.connection_file).write_text(asked(env["QUERY_STRING"]), encoding="ascii")
         IOLoop.current().call_later(_NEXT, self.ready)
         return id
 

@@ -36,10 +36,8 @@ __all__ = ["Column", "FrameTable", "View"]
 View = TableView
 
 _log = logging.getLogger("codat_notebook")
-#: Rows and columns of the static form, for front ends without widgets.
-_STATIC_ROWS, _STATIC_COLUMNS = 10, 12
-#: Characters of a cell in the text form.
-_STATIC_WIDTH = 40
+#: Rows and columns of the static form, for front ends without widgets, and characters of a cell of its text.
+_STATIC_ROWS, _STATIC_COLUMNS, _STATIC_WIDTH = 10, 12, 40
 
 
 class MoreState(TypedDict):
