@@ -184,14 +184,16 @@ def plan_lines(frame: Any, *needed: str) -> list[PlanLine]:
     """The rows of a plan, or of any frame that names companies, each company's id in one spelling: the first.
 
     ``needed`` are columns that must be there, and filled where a row is queued (``company_id`` always). A frame of
-    companies, which has ``id`` and no ``data_type``, will do where no data type is needed. Raises ``ValueError`` for a
-    frame without these, with a column twice, or with a row that is queued for no company.
+    companies, which has no ``data_type``, will do where none is needed; its ``id`` may be theirs. Raises ``ValueError``
+    for a frame without these, with a column twice, or with a row that is queued for no company.
     """
     columns = list(frame.columns)
     of_companies = not {"company_id", "data_type"} & {*columns, *needed}
     names = {name: name for name in PlanLine._fields}
     if of_companies and "id" in columns:
         names["company_id"] = "id"
+    if "data_type" not in columns:
+        names["action"] = ""  # of companies or connections, where it tells somebody what to do
     for name in dict.fromkeys((names["company_id"], *needed)):
         if name not in columns:
             raise ValueError(f"The plan lacks the column {name!r}; it has {', '.join(map(str, columns)) or 'none'}.")

@@ -70,6 +70,18 @@ def test_conditions_narrow(session: Session) -> None:
     assert set(session.plan(companies=some, platform="Xero").company_id) == set(some)
 
 
+def test_frames_of_a_portfolio_name_their_companies(session: Session) -> None:
+    """Their actions are for people, such as to relink: they are not those of a plan."""
+    status = session.portfolio_status()
+    everything = session.plan(older_than="1D")
+    for frame in (status.companies, status.tokens):
+        some = frame[frame.company_id.isin(everything.company_id.astype("object"))]
+        assert not {"queue"} & set(some.action.dropna())
+        plan = session.plan(companies=some, older_than="1D")
+        assert set(plan.company_id) == set(some.company_id)
+        assert (plan.action == "queue").any()
+
+
 def test_few_companies_are_asked_for_by_themselves(session: Session) -> None:
     """And not listed with all the others, unless one is no id and may be a name; unknown ones are rows."""
     found = session.companies(limit=2).id.tolist()
