@@ -159,7 +159,7 @@ def test_company_in_full_below_the_field(stage):
     about.get_by_role("button", name=f"Copy the company id {gallery.COMPANY['id']}").click()
     expect(about.get_by_text("Copied")).to_be_visible()
     assert page.evaluate("copied") == [gallery.COMPANY["id"]]
-    link = about.get_by_role("link", name="Open in Codat")
+    link = about.get_by_role("link", name="In Codat")
     expect(link).to_have_attribute("href", f"https://app.codat.io/companies/{gallery.COMPANY['id']}/summary")
     expect(link).to_have_attribute("rel", "noopener noreferrer")
     expect(page.locator(".codat-company .tag")).to_have_text(["region uk", "tier gold"])

@@ -22,7 +22,7 @@ function render({ model, el }) {
   });
   const field = h("div", { class: "c-field field" }, input);
   const copy = h("button", { class: "id c-mono", type: "button", title: "Copy the id" });
-  const portal = h("a", { class: "c-link", target: "_blank", rel: "noopener noreferrer" }, "Open in Codat ↗");
+  const portal = h("a", { class: "c-link", target: "_blank", rel: "noopener noreferrer", title: "Open this company in the Codat portal" }, "In Codat ↗");
   const madeUp = h("span", { class: "c-dim c-cut", title: "A sandbox company has no page in Codat's portal" }, "Sandbox company, not in the Codat portal");
   const again = h("button", { class: "c-link", type: "button", title: "Asks Codat for the company, its data status and its newest operations, at once" }, "Read again");
   const both = h("button", { class: "c-link", type: "button", title: "Copy the name and the id for a colleague, who can paste them into the field above" }, "Copy both");
