@@ -12,10 +12,12 @@ from ..commands import running  # noqa: TID252 - the tests are not installed, so
 from .notebooks import Notebook
 from .test_console import SLOWLY
 
-SETUP = """import codat_notebook as cn
+#: In the evening, when QuickBooks Desktop is read, too.
+SETUP = """from datetime import UTC, datetime
+import codat_notebook as cn
 from codat_notebook.models.shared import Security
 
-sandbox = cn.Sandbox(companies=400, speed=120).start()
+sandbox = cn.Sandbox(companies=400, speed=120, start=datetime(2026, 11, 24, 20, tzinfo=UTC)).start()
 session = cn.Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True)"""
 
 
