@@ -62,6 +62,7 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
         self._parts = parts = Parts(session, ways, read_only=read_only)
         classes = ("codat-console",) if session is not None else ("codat-console", "codat-unconnected")
         super().__init__(_arranged(parts), _dom_classes=classes)
+        self._asked = company
         opening = Opening(company, RunFolder(journals) if journals is not None else None, run)
         self._connector = Connector(session, parts, ways, read_only=read_only, opening=opening, **limits)
         self._connector.start()
@@ -115,13 +116,17 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
         return bundle and {**bundle, "text/plain": "\n\n".join([repr(self), *texts, not_live(moment)])}
 
     async def _read(self, patience: float) -> None:
-        """Return once the open tab no longer says that something is being read, or after so many seconds."""
+        """Return once the company that was asked for is there, or not found, and the open tab no longer says that
+        something is being read; or after so many seconds."""
         until = time.monotonic() + patience
         while time.monotonic() < until:
-            shown = self._open_tab
-            if shown.state.get("rows") or not shown.state.get("empty", "").endswith("…"):
+            shown, picked = self._open_tab.state, self._parts.company.state
+            turned = picked.get("company") and self._parts.tabs.state["active"] not in PORTFOLIO
+            opened = not self._asked or turned or picked.get("error")
+            if opened and (shown.get("rows") or not shown.get("empty", "").endswith("…")):
                 break
             await asyncio.sleep(0.02)
+        self._asked = None  # wherever the reader goes from there
 
     def __repr__(self) -> str:
         of = f"of {self.session!r}" if self.session else "that is not connected"
