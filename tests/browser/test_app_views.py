@@ -76,6 +76,7 @@ def look(page: Page, name: str, shoot: Callable[..., Path]) -> dict[str, list[st
     return found
 
 
+@pytest.mark.full
 def test_the_list_and_its_heatmap_are_whole(page: Page, console: Locator, shoot: Callable[..., Path]) -> None:
     """Before and after a look at some of them; the heatmap has the filter of the list."""
     assert look(page, "companies", shoot) == {}
@@ -87,6 +88,7 @@ def test_the_list_and_its_heatmap_are_whole(page: Page, console: Locator, shoot:
     assert look(page, "heatmap", shoot) == {}
 
 
+@pytest.mark.full
 def test_a_plan_and_its_run_are_whole(page: Page, console: Locator, shoot: Callable[..., Path]) -> None:
     """The plan of a selection, its run, and all runs."""
     panel = console.locator(".codat-plan")

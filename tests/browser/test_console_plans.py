@@ -137,7 +137,7 @@ class Morning:
     by: str
 
 
-@pytest.fixture(params=["mouse", pytest.param("keys", marks=pytest.mark.full), "read-only"])
+@pytest.fixture(params=[*(pytest.param(by, marks=pytest.mark.full) for by in ("mouse", "keys")), "read-only"])
 def morning(request: pytest.FixtureRequest, page: Page, tmp_path: Path) -> Iterator[Morning]:
     """The app on 400 companies, live as far as it knows, with a folder for its runs."""
     by = str(request.param)

@@ -143,7 +143,9 @@ OPENS = [
 @pytest.mark.parametrize("live", [
     pytest.param(True, id="live"), pytest.param(False, id="sandbox", marks=pytest.mark.full),
 ])  # fmt: skip
-@pytest.mark.parametrize("read_only", [True, False], ids=["read-only", "refreshing"])
+@pytest.mark.parametrize("read_only", [
+    pytest.param(True, id="read-only"), pytest.param(False, id="refreshing", marks=pytest.mark.full),
+])  # fmt: skip
 def test_no_message_of_a_visitor_moves_the_border(live, read_only, page, watch, tmp_path) -> None:
     """Neither server nor key nor read-only, by no message, trait, new widget or request for code: 0 ways."""
     watch.expected.append("Comm not found for comm id (made-by-hand|by-name)")  # the kernel has closed them again

@@ -136,7 +136,7 @@ def held(stage):
     gate.release(10_000)
 
 
-@pytest.mark.parametrize("words", ["CSV file", "Excel file"])
+@pytest.mark.parametrize("words", ["CSV file", pytest.param("Excel file", marks=pytest.mark.full)])
 def test_a_long_export_says_how_far_it_is_and_is_stopped(stage, held, shoot, words):
     """Rows of all rows, a button that stops; the kernel works no more, nothing is saved, and another one can begin."""
     part, element, gate = held

@@ -31,7 +31,7 @@ def check(worlds: list[World], plays: list[Counter[str]]) -> None:
 
 
 @pytest.mark.parametrize("documented", [True, False], ids=["as documented", "harsh"])
-@pytest.mark.parametrize("chunk", range(2))
+@pytest.mark.parametrize("chunk", [0, pytest.param(1, marks=pytest.mark.full)])
 def test_the_client(chunk: int, documented: bool) -> None:
     """Faults, lags, interruptions, sleeps and wrong clocks: nothing twice, nothing lost, "unknown" is rare."""
     worlds = [World(seed, documented) for seed in range(chunk * CLIENT, (chunk + 1) * CLIENT)]
@@ -39,7 +39,7 @@ def test_the_client(chunk: int, documented: bool) -> None:
 
 
 @pytest.mark.parametrize("documented", [True, False], ids=["as documented", "harsh"])
-@pytest.mark.parametrize("chunk", range(2))
+@pytest.mark.parametrize("chunk", [0, pytest.param(1, marks=pytest.mark.full)])
 def test_whole_runs(chunk: int, documented: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The same for runs of one company and of several, of named types and of all, killed and resumed."""
     caplog.set_level(logging.CRITICAL)

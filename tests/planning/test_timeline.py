@@ -98,7 +98,10 @@ def session_on(sandbox: Sandbox, memory: Path | None = None) -> Session:
     return session
 
 
-@pytest.mark.parametrize("errors_told", [True, False], ids=["errors dated", "no errors"])
+@pytest.mark.parametrize(
+    "errors_told",
+    [pytest.param(True, id="errors dated", marks=pytest.mark.full), pytest.param(False, id="no errors")],
+)
 def test_each_interval_holds_the_true_time(sandbox: Sandbox, tmp_path: Path, errors_told: bool) -> None:
     """Connections are lost and linked again at random times, read and looked at at others: nothing is told that was not
     so, and what was seen is told, whether or not Codat dates its errors."""

@@ -22,7 +22,7 @@ def asked(what: str) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize(("second", "most"), [("runs", 0), ("company", 30)])
+@pytest.mark.parametrize(("second", "most"), [pytest.param("runs", 0, marks=pytest.mark.full), ("company", 30)])
 def test_an_hour_left_open_costs_next_to_nothing(second: str, most: int) -> None:
     """All companies on one page, the runs or a company on the other: only the company is read, at most 30 times."""
     companies, other = asked(second)
