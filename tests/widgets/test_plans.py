@@ -156,9 +156,11 @@ def test_what_was_refreshed_since_is_looked_at_again() -> None:
         assert len(calls(session)) == before
         click(bench, 3, type="run", digest=state["digest"])
         opened(bench)
+        bench.send("codat-company", type="pick", id="", seq=9)
+        bench.send("codat-tabs", type="tab", name="companies")
         bench.until("codat-companies", lambda s: "(about " in offers(s, "plan"))
         act(bench, "plan")
-        again = bench.until("codat-plan", lambda s: s["lines"])
+        again = bench.until("codat-plan", lambda s: s["lines"] and s["digest"] != state["digest"])
         assert again["queued"] < state["queued"]
         assert "in progress" in again["skipped"]
 
