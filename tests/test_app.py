@@ -211,7 +211,7 @@ def test_an_address_names_a_run_as_a_text() -> None:
 
 
 def test_what_an_address_says_reaches_the_disk_as_names_of_letters_and_percent_signs() -> None:
-    """Of what is asked for alone, and at most 255 characters of each."""
+    """Only a company and a run, at most 255 characters of each."""
     hostile = asked("run=%00%3Cscript%3E..%2F&company=%E2%80%AE&other=secret&run=two&x=" + "y" * 9_000)
     assert re.fullmatch(r"company=[\w%]*&run=[\w%.]*", hostile)
     assert "secret" not in hostile
