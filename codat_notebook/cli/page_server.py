@@ -115,7 +115,9 @@ class Kernels(AsyncMappingKernelManager):
 
     def _is_there(self, started: asyncio.Task[str]) -> bool:
         """Whether a kernel is starting, or there."""
-        return not started.done() or (started.exception() is None and started.result() in self)
+        if not started.done():
+            return True
+        return not started.cancelled() and started.exception() is None and started.result() in self
 
     async def start_kernel(self, *, env: Mapping[str, str], **options: Any) -> str:  # type: ignore[override]  # as in its own base
         """A kernel where a place is free; else the visitor is told, with status 503."""
