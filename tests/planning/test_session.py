@@ -119,6 +119,19 @@ def test_one_companys_trouble_is_a_row(sandbox: Sandbox) -> None:
         assert health.troubles.empty
 
 
+def test_a_company_that_is_not_answered_for_is_a_row_among_those_that_are_named(sandbox: Sandbox) -> None:
+    """Where few are asked for one by one."""
+    with Session(
+        Security(auth_header=sandbox.key), server_url=sandbox.url, retry_config=RetryConfig("none")
+    ) as session:
+        lost, other = session.companies(limit=2).id
+        sandbox.faults.next(1, status=500, match=f"GET /companies/{lost}")
+        plan = session.plan([lost, other])
+        assert plan[plan.company_id == lost].reason.tolist() == ["could not be read"]
+        assert (plan.company_id == other).sum() > 5
+        assert session.errors.company_id.tolist() == [lost]
+
+
 def test_what_concerns_everything_is_raised(sandbox: Sandbox) -> None:
     """Where the companies cannot even be listed."""
     with Session(Security(auth_header="wrong"), server_url=sandbox.url) as session:
