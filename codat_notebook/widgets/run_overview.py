@@ -247,6 +247,8 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         """Follow the run no more, on the engine's thread; it goes on."""
         self._watching.close()
         self._soon.stop()
+        if self._framing is None:  # else its end says so
+            engine().settled(("frames", id(self)))
 
     def _panels(self) -> list[ipywidgets.Widget]:
         contents: dict[str, list[ipywidgets.Widget]] = {name: [table] for name, table in self._tables.items()}

@@ -36,9 +36,8 @@ def test_a_view_shows_the_end_of_a_run_whose_session_is_closed_at_once() -> None
     assert run.stdout.splitlines() == ["Ended with failures 3 True"]
 
 
-def test_a_tab_that_is_clicked_is_framed_while_the_run_goes_on() -> None:
-    """Only the table that is looked at is framed; a name that is no tab changes nothing."""
-    run = SimpleNamespace(
+def _going_on() -> SimpleNamespace:
+    return SimpleNamespace(
         company_name="2 companies", company_id="", company_ids=["a", "b"], phase="following", done=False,
         closed=False, paused=False,
         note=None, clock=ServerClock(), now=datetime(2026, 11, 23, tzinfo=UTC), counts={"running": 2}, rows=[],
@@ -48,7 +47,11 @@ def test_a_tab_that_is_clicked_is_framed_while_the_run_goes_on() -> None:
         operations=pd.DataFrame({"id": ["1"]}),
         errors=pd.DataFrame({"what": ["x"]}), remedies=pd.DataFrame(),
     )  # fmt: skip
-    view = PortfolioRunView(run)
+
+
+def test_a_tab_that_is_clicked_is_framed_while_the_run_goes_on() -> None:
+    """Only the table that is looked at is framed; a name that is no tab changes nothing."""
+    view = PortfolioRunView(_going_on())
     for click, shown in (("nothing of ours", "companies"), ("errors", "errors"), ("operations", "operations")):
         table, drawn = view._tables[shown], threading.Event()
         table.observe(lambda change, drawn=drawn: change["new"]["total"] and drawn.set(), "state")
@@ -56,6 +59,22 @@ def test_a_tab_that_is_clicked_is_framed_while_the_run_goes_on() -> None:
         assert table.state["total"] or drawn.wait(60)
         if shown == "companies":
             assert view._tables["errors"].frame is None
+    view.close()
+
+
+def test_a_view_that_is_left_has_nothing_due() -> None:
+    """Else every later wait for a run, and the session's end, would take the 5 s that a drawing may take."""
+
+    async def change_and_leave() -> tuple[int, int]:
+        if view._framing is not None:
+            await view._framing
+        view._changed()
+        before = len(engine()._expected & {("frames", id(view))})
+        view.leave()
+        return before, len(engine()._expected & {("frames", id(view))})
+
+    view = PortfolioRunView(_going_on())
+    assert engine().call(change_and_leave()) == (1, 0)
     view.close()
 
 
