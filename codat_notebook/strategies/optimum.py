@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from codat_notebook.strategies.indices import STILL, Flags, Floats
 
+_STILL: Final = STILL**0.5  # the product of two rates must not be 0
 _WIDE = 700.0  # how far the logarithm of a price may be from 0
 #: Of the price that spends the budget: what is tried.
 _PRICES: Final = np.array([0.3, 0.5, 0.7, 0.85, 0.95, 1.0, 1.05, 1.2, 1.5])
@@ -71,7 +72,7 @@ class Problem(NamedTuple):
     def of(cls, rates: ArrayLike, budget: float, weights: ArrayLike = 1.0, costs: ArrayLike = 1.0) -> Problem:
         """The problem of these cells; one number stands for all of them."""
         rate, weight, cost = np.broadcast_arrays(*np.atleast_1d(rates, weights, costs))
-        return cls(np.where(rate < STILL, 0.0, rate), weight, cost, budget)
+        return cls(np.where(rate < _STILL, 0.0, rate), weight, cost, budget)
 
 
 def interval_at(problem: Problem, price: float) -> Floats:
@@ -224,4 +225,4 @@ def fresh_days(rate: Floats, refreshes: Floats, days: Floats | float, age: Float
         kept = -np.expm1(-rate * stretch) * (refreshes + 1) + np.expm1(-rate * age)
         renewed = np.where(refreshes > 0, -np.expm1(-rate * days / refreshes) * refreshes, 0.0)
         value = np.where(np.isfinite(age) & (stretch >= age), kept, renewed) / rate
-    return np.where(rate > STILL, value, np.where(np.isfinite(age) | (refreshes > 0), days, 0.0))
+    return np.where(rate > _STILL, value, np.where(np.isfinite(age) | (refreshes > 0), days, 0.0))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from codat_notebook.strategies import indices, optimum
@@ -65,6 +65,7 @@ def test_the_bound_over_a_long_time_is_the_optimum() -> None:
     assert optimum.upper_bound(FIVE, 5, days=1e6) == pytest.approx(0.373889, abs=1e-5)
 
 
+@example(rates=[4e-172], budget=1.0, ages=0.0, seed=0)  # its square is 0
 @given(
     rates=st.lists(st.floats(0, 20), min_size=1, max_size=6),
     budget=st.floats(0, 20),
