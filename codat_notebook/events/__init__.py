@@ -79,7 +79,8 @@ class SigningSecret:
             return secret
         try:
             texts = [secret] if isinstance(secret, str) else list(secret)
-            keys = [base64.b64decode(t.strip().removeprefix(_PREFIX).rstrip("=") + "==", validate=True) for t in texts]
+            bare = [text.strip().removeprefix(_PREFIX).rstrip("=") for text in texts]
+            keys = [base64.b64decode(text + "=" * (-len(text) % 4), validate=True) for text in bare]
         except (ValueError, AttributeError, TypeError):
             keys = []
         if not keys or not all(keys):
