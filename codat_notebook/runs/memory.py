@@ -259,7 +259,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(address, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA secure_delete=ON")
-    except sqlite3.Error:
+    except BaseException:
         db.close()
         raise
     return db

@@ -269,7 +269,7 @@ def _connect(address: Path | str, *, uri: bool = False) -> sqlite3.Connection:
     try:
         for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "locking_mode=EXCLUSIVE"):
             db.execute(f"PRAGMA {pragma}")
-    except sqlite3.Error:
+    except BaseException:  # a UnicodeError too: what SQLite says of a damaged file may be no text
         db.close()
         raise
     return db

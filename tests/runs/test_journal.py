@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from codat_notebook.runs.company_run import ALL, KeyedIntent
@@ -264,3 +265,8 @@ def test_what_is_damaged_is_named(tmp_path: Path) -> None:
         (tmp_path / "j").write_bytes(whole.replace(b"items", b"jtems"))
         with pytest.raises(JournalDamagedError, match=rf"row 0 of company {stage.ids[0]}.*begin a new run"):
             stage.resume(tmp_path / "j")
+        (tmp_path / "j").write_bytes(whole.replace(b"autoindex", b"a\xd2toindex"))  # no text, and SQLite quotes it
+        with pytest.raises(JournalDamagedError, match="is damaged: 'utf-8' codec can't decode") as damaged:
+            stage.resume(tmp_path / "j")
+        assert damaged.traceback  # which keeps what was not closed
+        assert [each.path for each in psutil.Process().open_files() if each.path.startswith(str(tmp_path))] == []
