@@ -17,7 +17,7 @@ SETUP = """from datetime import UTC, datetime
 import codat_notebook as cn
 from codat_notebook.models.shared import Security
 
-sandbox = cn.Sandbox(companies=400, speed=120, start=datetime(2026, 11, 24, 20, tzinfo=UTC)).start()
+sandbox = cn.Sandbox(companies=400, speed=600, start=datetime(2026, 11, 24, 20, tzinfo=UTC)).start()
 session = cn.Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True)"""
 
 

@@ -98,7 +98,7 @@ def test_a_wrong_key_is_1(
 def test_out_of_time_is_6(sandbox: Sandbox, refresh: Run) -> None:
     """What is queued goes on at Codat."""
     sandbox.clock.pause()
-    done = refresh(ID, "invoices", "--sandbox", "--timeout", "10")  # long enough for a first answer on a busy machine
+    done = refresh(ID, "invoices", "--sandbox", "--timeout", "5")  # long enough for a first answer on a busy machine
     assert done.code == 6
     assert "Stopped watching" in done.err
 
@@ -154,7 +154,7 @@ def test_an_interrupted_run_is_gone_on_with_by_the_same_command(sandbox: Sandbox
     plan = plan_of(tmp_path / "p.csv", "company_id,data_type", f"{ID},invoices", f"{ID},customers")
     command = ("--plan", str(plan), "--journal", str(tmp_path / "run.sqlite"), "--sandbox")
     sandbox.clock.pause()
-    assert refresh(*command, "--timeout", "10").code == 6
+    assert refresh(*command, "--timeout", "5").code == 6
     sandbox.clock.resume()
     done = refresh(*command)
     assert done.code == 0

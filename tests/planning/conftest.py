@@ -30,7 +30,7 @@ def session_on(sandbox: Sandbox) -> Session:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox of its own."""
-    with still_sandbox(companies=40, speed=60) as sandbox:
+    with still_sandbox(companies=40, speed=600) as sandbox:
         yield sandbox
 
 

@@ -52,11 +52,11 @@ def refreshed(session: Session, companies: Iterable[str]) -> list[tuple[str, set
 
 
 def test_each_process_refreshes_its_own_companies(away: Away, session: Session) -> None:
-    """Fifteen refreshes in two children and fifteen in the parent come back with their own company's operation."""
-    ids = away.companies(45)
-    with Child(lambda: refreshed(session, ids[:15])) as one, Child(lambda: refreshed(session, ids[15:30])) as other:
-        found = refreshed(session, ids[30:]) + one.result() + other.result()
-    assert found == [(id, {id}, "done") for id in ids[30:] + ids[:30]]
+    """Five refreshes in two children and five in the parent come back with their own company's operation."""
+    ids = away.companies(15)
+    with Child(lambda: refreshed(session, ids[:5])) as one, Child(lambda: refreshed(session, ids[5:10])) as other:
+        found = refreshed(session, ids[10:]) + one.result() + other.result()
+    assert found == [(id, {id}, "done") for id in ids[10:] + ids[:10]]
     booked = away.booked()
     assert {booked[id, "invoices"] for id in ids} <= {1, 2, 3}  # one for each connection
 

@@ -184,7 +184,7 @@ def test_the_list_follows_the_run_of_a_plan() -> None:
         bench.send("codat-company", type="pick", id="", seq=9)
         bench.send("codat-tabs", type="tab", name="companies")
         bench.until("codat-companies", lambda _: row().running)
-        sandbox.clock.speed = 600.0
+        sandbox.clock.speed = 6000.0
         run.wait(60)
         asked = len(calls(session))
         bench.until("codat-companies", lambda _: row().running == 0)
