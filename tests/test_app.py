@@ -3,6 +3,7 @@
 What a visitor sees is in `browser/test_app.py`, what other sites can do in `browser/test_page_border.py`.
 """
 
+import asyncio
 import re
 import signal
 import socket
@@ -16,6 +17,7 @@ import pytest
 
 from codat_notebook.cli import main
 from codat_notebook.cli.child import APP_PORT, asked, asked_company, asked_run, usual_port
+from codat_notebook.cli.page_server import Kernels
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.part import Part
 
@@ -73,6 +75,36 @@ def test_a_kernel_is_ready_for_the_next_visitor_however_late_they_come(tmp_path:
         assert id.encode() in fetch(base, PERSON)[1]
         assert command.kernels() == 1
         command.end(signal.SIGINT)
+
+
+def test_a_kernel_is_not_ended_while_its_page_is_made() -> None:
+    """However long that takes on a machine that does much else: who waits for the page would wait for ever."""
+
+    async def visit() -> list[bool]:
+        kernels, made = Kernels(cull_idle_timeout=1), asyncio.Event()
+
+        async def page() -> None:
+            ids.append(await kernels.start_kernel(env={"QUERY_STRING": ""}))
+            await made.wait()
+
+        async def left_alone() -> bool:
+            kernel = kernels.get_kernel(ids[0])
+            kernel.last_activity, kernel.execution_state = datetime.now(UTC) - timedelta(hours=1), "idle"
+            await kernels.cull_kernel_if_idle(ids[0])
+            return ids[0] in kernels
+
+        ids: list[str] = []
+        visitor = asyncio.create_task(page())
+        while not ids and not visitor.done():
+            await asyncio.wait([visitor], timeout=0.1)
+        lives = [await left_alone()]
+        made.set()
+        await visitor
+        lives.append(await left_alone())
+        await kernels.shutdown_all(now=True)
+        return lives
+
+    assert asyncio.run(visit()) == [True, False]
 
 
 def test_only_the_loopbacks_names_are_answered(tmp_path: Path) -> None:

@@ -103,7 +103,8 @@ class Kernels(AsyncMappingKernelManager):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]  # its own has no types
-        self._given: set[asyncio.Task[str]] = set()
+        #: What starts each visitor's kernel, with what makes the page that it is for.
+        self._given: dict[asyncio.Task[str], asyncio.Task[Any] | None] = {}
         self._next: asyncio.Task[str] | None = None
 
     def ready(self) -> asyncio.Task[str]:
@@ -121,11 +122,11 @@ class Kernels(AsyncMappingKernelManager):
 
     async def start_kernel(self, *, env: Mapping[str, str], **options: Any) -> str:  # type: ignore[override]  # as in its own base
         """A kernel where a place is free; else the visitor is told, with status 503."""
-        self._given = {each for each in self._given if self._is_there(each)}
+        self._given = {each: page for each, page in self._given.items() if self._is_there(each)}
         if len(self._given) >= self.places:
             raise HTTPError(503, full(self.places, self.cull_idle_timeout / 60))
         mine, self._next = self.ready(), None
-        self._given.add(mine)
+        self._given[mine] = asyncio.current_task()
         kernel = self.get_kernel(id := await mine)
         kernel.last_activity = datetime.now(UTC)  # type: ignore[attr-defined]  # its base adds it, too
         query_file(kernel.connection_file).write_text(asked(env["QUERY_STRING"]), encoding="ascii")
@@ -133,9 +134,14 @@ class Kernels(AsyncMappingKernelManager):
         return id
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
-        """End a visitor's kernel that is left alone; the one that is ready waits for its visitor."""
-        if any(each.done() and each.result() == kernel_id for each in self._given if self._is_there(each)):
-            await super().cull_kernel_if_idle(kernel_id)  # type: ignore[no-untyped-call]  # its own has no types
+        """End a visitor's kernel that is left alone, not while its page is still made: that would wait for ever.
+
+        The one that is ready waits for its visitor.
+        """
+        for start, page in self._given.items():
+            if self._is_there(start) and start.done() and start.result() == kernel_id and (page is None or page.done()):
+                await super().cull_kernel_if_idle(kernel_id)  # type: ignore[no-untyped-call]  # its own has no types
+                return
 
 
 def full(places: int, minutes: float) -> str:
