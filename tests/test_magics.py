@@ -1,5 +1,7 @@
 """`%codat` in a real IPython shell: what each verb answers, how it refuses, what Tab offers."""
 
+import asyncio
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -71,7 +73,11 @@ def connected(shell: InteractiveShell, do: Do) -> Session:
     """A session that the magic made, whose names have been learned."""
     shell.user_ns["connected"] = do("connect sandbox")
     do("companies")
-    return shell.user_ns["connected"]
+    session, deadline = shell.user_ns["connected"], time.monotonic() + 60
+    while session.requests["call"].tolist().count("companies.list") < 2:  # ours, and that of the background
+        assert time.monotonic() < deadline
+        session.context.engine.call(asyncio.sleep(0.01))
+    return session
 
 
 def offered(shell: InteractiveShell, text: str) -> list[str]:
