@@ -59,14 +59,12 @@ class Following:
         added[order] = looks(companies, count + 1, until) - before
         return added
 
-    def total(self, rows: Rows, rounds: Rows) -> float:
-        """The looks of several rounds in all; ``rounds``: the number of the round of each refresh."""
-        companies = int(self._company.max(initial=0)) + 1
-        groups, own, count = np.unique(
-            rounds * companies + self._company[rows], return_inverse=True, return_counts=True
-        )
-        _, number, several = np.unique(groups // companies, return_inverse=True, return_counts=True)
-        return float(looks(several[number], count, np.bincount(own, self._seconds[rows], len(count))).sum())
+    def total(self, rows: Rows) -> float:
+        """The looks of a round in all."""
+        company = self._company[rows]
+        count = np.bincount(company)
+        own = np.flatnonzero(count)
+        return float(looks(max(len(own), 1), count[own], np.bincount(company, self._seconds[rows])[own]).sum())
 
 
 _LARGEST = 10**9  # companies

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from codat_notebook.columns import series_of
-from codat_notebook.strategies.indices import Flags, Floats
+from codat_notebook.strategies.indices import Flags, Floats, Rows
 
 #: Column -> what it holds. Categories are text; days are float64; ``age`` is infinite where nothing was ever read.
 CELLS: Final = {
@@ -141,7 +141,16 @@ class Columns:
         for name in names:
             codes, categories = self.labels(name)
             key = key * (len(categories) + 1) + codes + 1
-        return np.unique(key, return_inverse=True)[1].astype(np.int64)
+        return pd.factorize(key)[0].astype(np.int64)
+
+    def of_rows(self, rows: Rows) -> Columns:
+        """Some of the cells."""
+        return replace(
+            self,
+            numbers=cache(lambda name: self.numbers(name)[rows]),
+            labels=lambda name: (self.labels(name)[0][rows], self.labels(name)[1]),
+            frame=lambda: self.frame().iloc[rows],
+        )
 
     def believing(self, shape: Floats, days: Floats) -> Columns:
         """The same cells, whose rates are believed to be Gamma-distributed, with this shape over so many days."""
@@ -202,8 +211,8 @@ def checked(answer: Any, cells: pd.DataFrame, name: str) -> Floats:
         raise StrategyError(f"{name} gave {len(answer)} priorities for {len(cells)} cells:", cells)
     given = answer if isinstance(answer, pd.Series) else pd.Series(answer, index=cells.index)
     if not given.index.equals(cells.index):
-        if given.index.has_duplicates or not given.index.isin(cells.index).all():
-            stray = given[~given.index.isin(cells.index) | given.index.duplicated(keep=False)].to_frame("priority")
+        stray = given[~given.index.isin(cells.index) | given.index.duplicated(keep=False)].to_frame("priority")
+        if len(stray):
             raise StrategyError(f"{name} gave priorities with an index that is not the cells':", stray)
         given = given.reindex(cells.index)
     return _numbers(given, cells, name)

@@ -12,6 +12,7 @@ import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import lru_cache, partial
+from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -31,7 +32,6 @@ _OPTIONS = {"days", "tick", "limits", "goal", "deadline", "start"}
 _Portfolios = Portfolio | Callable[[int], Portfolio]
 _Task = tuple[str, str, int]
 _TASK: Final = {"strategy": "string", "budget": "string", "seed": "int64"}  # its columns, and their types
-_Outcome = dict[str, float] | str
 _unpack = lru_cache(maxsize=2)(pickle.loads)  # the same portfolio comes with every task, and is unpacked once
 _MARKERS: Final = "os^Dv<>Pp*Xh"
 _POINTS: Final = 40
@@ -86,60 +86,44 @@ def compare(
         raise ValueError(f"compare: budgets of one unit have one frontier, not of {', '.join(sorted(units))}")
     if unknown := sorted(set(options) - _OPTIONS):
         raise TypeError(f"compare: no option {', '.join(unknown)}; there are {', '.join(sorted(_OPTIONS))}")
-    _refuse_fork(executor)
-    tasks = [(name, each, seed) for name in strategies for each in budgets for seed in numbers]
-    packed = {name: _pack(strategy) for name, strategy in strategies.items()}
-    shared = _pack((portfolio, options))
-    if executor is None:
-        outcomes = [_run(packed[task[0]], shared, task) for task in tasks]
-    else:
-        outcomes = _elsewhere(executor, tasks, packed, shared)
-    frame = _frame(tasks, outcomes)
-    frame.whom, frame.days = (portfolio, numbers), float(options.get("days", 90))
-    return frame
-
-
-def _elsewhere(executor: Executor, tasks: list[_Task], packed: Mapping[str, bytes], shared: bytes) -> list[_Outcome]:
-    """The tasks' outcomes from other threads, processes or machines."""
-    # A pool that broke takes no more tasks; each row says so.
-    begun = [_outcome(partial(executor.submit, _run, packed[task[0]], shared, task)) for task in tasks]
-    return [each if isinstance(each, str) else _outcome(each.result) for each in begun]
-
-
-def _run(strategy: bytes, shared: bytes, task: _Task) -> _Outcome:
-    """A task. What it raises comes back as words: an exception that cannot be unpickled breaks the pool."""
-
-    def metrics() -> dict[str, float]:
-        (portfolio, options), (_, budget, seed) = _unpack(shared), task
-        cells = portfolio if isinstance(portfolio, Portfolio) else portfolio(seed)
-        return simulate(pickle.loads(strategy), cells, budget=budget, seed=seed, **options).metrics
-
-    return _outcome(metrics)
-
-
-def _frame(tasks: list[_Task], outcomes: list[_Outcome]) -> ComparisonFrame:
-    metrics = [{"error": outcome} if isinstance(outcome, str) else outcome for outcome in outcomes]
-    rows = [dict(zip(_TASK, task, strict=True)) | own for task, own in zip(tasks, metrics, strict=True)]
-    types = {**_TASK, **{name: "float64" for name, _ in Result.METRICS}, "error": "string"}
-    return ComparisonFrame(pd.DataFrame(rows, columns=list(types)).astype(types))
-
-
-def _outcome(get: Callable[[], T]) -> T | str:
-    """What a task gives, or the words of what went wrong: one failed task does not lose the others."""
-    try:
-        return get()
-    except Exception as error:  # noqa: BLE001 - whatever a task raises becomes its row's text, and is seen there
-        return f"{type(error).__name__}: {error}"
-
-
-def _refuse_fork(executor: Executor | None) -> None:
-    """A forked copy of a process whose engine thread holds a lock hangs for good: say so before it does."""
     context = getattr(executor, "_mp_context", None)
-    if context is not None and context.get_start_method() == "fork":
+    if context is not None and context.get_start_method() == "fork":  # one that is held up by a lock hangs for good
         raise ValueError(
             "compare: this pool forks, and copies of a process with threads may hang; use "
             'ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))'
         )
+    tasks = [(name, each, seed) for name in strategies for each in budgets for seed in numbers]
+    packed = {name: _pack(strategy) for name, strategy in strategies.items()}
+    shared = _pack((portfolio, options))
+    begin: Callable[..., Any] = (lambda call: SimpleNamespace(result=call)) if executor is None else executor.submit
+    # A pool that broke takes no more tasks; each row says so.
+    calls = [partial(_outcome, partial(_simulated, packed[task[0]], shared, task)) for task in tasks]
+    begun = [_outcome(partial(begin, call)) for call in calls]
+    outcomes = [each if isinstance(each, str) else _outcome(each.result) for each in begun]
+    metrics = [{"error": outcome} if isinstance(outcome, str) else outcome for outcome in outcomes]
+    rows = [dict(zip(_TASK, task, strict=True)) | own for task, own in zip(tasks, metrics, strict=True)]
+    types = {**_TASK, **{name: "float64" for name, _ in Result.METRICS}, "error": "string"}
+    frame = ComparisonFrame(pd.DataFrame(rows, columns=list(types)).astype(types))
+    frame.whom, frame.days = (portfolio, numbers), float(options.get("days", 90))
+    return frame
+
+
+def _simulated(strategy: bytes, shared: bytes, task: _Task) -> dict[str, float]:
+    """What came of a task."""
+    (portfolio, options), (_, budget, seed) = _unpack(shared), task
+    cells = portfolio if isinstance(portfolio, Portfolio) else portfolio(seed)
+    return simulate(pickle.loads(strategy), cells, budget=budget, seed=seed, **options).metrics
+
+
+def _outcome(get: Callable[[], T]) -> T | str:
+    """What a task gives, or the words of what went wrong: one failed task does not lose the others.
+
+    Nor does it break the pool, as an exception does that cannot be unpickled.
+    """
+    try:
+        return get()
+    except Exception as error:  # noqa: BLE001 - whatever a task raises becomes its row's text, and is seen there
+        return f"{type(error).__name__}: {error}"
 
 
 def _pack(thing: Any) -> bytes:
@@ -160,10 +144,6 @@ class ComparisonFrame(pd.DataFrame):
     whom: tuple[Portfolio | Callable[[int], Portfolio], list[int]]
     days: float
     _metadata = ["whom", "days"]  # noqa: RUF012 - pandas' way of declaring attributes that are no columns
-
-    @property
-    def _constructor(self) -> type[pd.DataFrame]:
-        return pd.DataFrame
 
     def against(self, base: str) -> pd.DataFrame:
         """What each strategy wins over one of them, ``base``, with each budget.

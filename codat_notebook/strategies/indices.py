@@ -45,16 +45,6 @@ def staleness_curve(x: ArrayLike) -> Floats:
     return _mended(np.subtract(1.0, s, out=s), x, _SMALL, 2, _SERIES[:6])
 
 
-def age_curve(x: ArrayLike) -> Floats:
-    """x^2 / 2 - 1 + (1 + x) e^-x: the index of age times the squared rate, where x = rate * tau.
-
-    >>> age_curve([0.0, 1.0, np.inf]).round(6).tolist()
-    [0.0, 0.235759, inf]
-    """
-    x = np.asarray(x, dtype=np.float64)
-    return _mended(x * x / 2 - staleness_curve(x), x, _SMALL_AGE, 3, _SERIES[1:])
-
-
 def _mended(curve: Floats, x: Floats, small: float, power: int, coefficients: Sequence[float]) -> Floats:
     """``curve`` with the alternating series x^power (c0 - c1 x + c2 x^2 - ...) in its place where x is small."""
     if len(at := np.flatnonzero(x < small)):
@@ -107,9 +97,14 @@ def staleness_believed(shape: ArrayLike, days: ArrayLike, tau: ArrayLike) -> Flo
 
 
 def age(rate: ArrayLike, tau: ArrayLike) -> Floats:
-    """Index of age (days since the first unseen change): tau^2 / 2 + tau e^-x / rate - (1 - e^-x) / rate^2."""
+    """Index of age (days since the first unseen change): tau^2 / 2 + tau e^-x / rate - (1 - e^-x) / rate^2.
+
+    >>> age(2.0, [0.0, 0.5, np.inf]).round(6).tolist()
+    [0.0, 0.05894, inf]
+    """
     rate = np.maximum(rate, STILL)
-    value = age_curve(rate * tau)
+    x: Floats = np.multiply(rate, tau)
+    value = _mended(x * x / 2 - staleness_curve(x), x, _SMALL_AGE, 3, _SERIES[1:])
     value /= rate
     value /= rate  # whose square would be 0
     return value

@@ -211,11 +211,8 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     for at in range(turn.max(initial=-1) + 1):  # the first refresh of each cell, then the second, ...
         own = turn == at
         _take_in(shape, days, number[own], gap[own], changed[own])
-    rate = shape / days
     last = pd.Series(changed).groupby(number).last()
-    rate[~np.isin(np.arange(len(keys)), number)] = np.nan
+    known = pd.DataFrame({"rate": (shape / days)[last.index], "changed_last": last.astype("boolean")})
     place = {key: row for row, key in enumerate(keys)}
     wanted = zip(*(cells[name].astype(str) for name in _KEYS), strict=True)
-    found = [place.get((a, b, c), place.get((a, "", c), -1)) for a, b, c in wanted]
-    changed_last = pd.array([last.get(row) for row in found], dtype="boolean")
-    return pd.DataFrame({"rate": np.append(rate, np.nan)[found], "changed_last": changed_last}, index=cells.index)
+    return known.reindex([place.get((a, b, c), place.get((a, "", c), -1)) for a, b, c in wanted]).set_axis(cells.index)

@@ -27,18 +27,16 @@ def staleness_root(z: Floats) -> Floats:
     """u with 1 - (1 + u) e^-u = z, for 0 <= z; infinite from z = 1 on.
 
     u = -1 - W(-1, (z - 1) / e). Solved as u - ln(1 + u) = v with v = -ln(1 - z), which has no exponentials and is well
-    conditioned at both ends: a closed guess within 0.6 %, then two Halley steps.
+    conditioned at both ends: a closed guess within 0.6 %, then a Halley step, which leaves 2e-9.
 
-    >>> staleness_root(np.array([0.0, 0.264241117657115, 1.0])).round(12).tolist()
+    >>> staleness_root(np.array([0.0, 0.264241117657115, 1.0])).round(8).tolist()
     [0.0, 1.0, inf]
     """
     v: Floats = -np.log1p(-np.minimum(z, 1 - 1e-16))
     p = np.sqrt(2 * v)
     guess = p * (1 + p * (1 / 3 + p / (36 + 6 * p)))
-    u: Floats = guess
-    for _ in range(2):
-        gap = u - np.log1p(u) - v
-        u = u - 2 * gap * u * (1 + u) / (2 * u * u - gap + (u == 0))
+    gap = guess - np.log1p(guess) - v
+    u: Floats = guess - 2 * gap * guess * (1 + guess) / (2 * guess * guess - gap + (guess == 0))
     u[z >= 1] = np.inf
     # Near 0 the step only adds rounding errors to a guess that is exact to p^3 / 1000.
     u[p < 1e-3] = guess[p < 1e-3]

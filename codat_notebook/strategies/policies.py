@@ -19,12 +19,13 @@ import numpy as np
 import pandas as pd
 
 from codat_notebook.models.vocabulary import REPORTS, did_you_mean
-from codat_notebook.strategies import indices
+from codat_notebook.strategies import indices, optimum
 from codat_notebook.strategies.budget import days, of_day
 from codat_notebook.strategies.cell_table import CELLS, DAY, Columns, ask, checked, moment, name_of
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import Learner, Prior, assumed_rates
 
+_ROUNDING: Final = 1e-5  # of a priority
 Strategy = Callable[..., Any]
 Condition = Callable[..., Any] | Mapping[str, str | Sequence[str]]
 
@@ -43,6 +44,7 @@ class Policy:
         ``arguments``, and gives the priorities.
     arguments, inner : what it is given, and the strategies that it is made of.
     memory : makes what the function remembers from round to round.
+    due : if it can be told, the age from which on the priority of each cell may exceed a floor.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Policy:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     inner: tuple[Strategy, ...] = ()
     memory: Callable[[], Any] | None = None
+    due: Callable[[Columns, float], Floats] | None = None
 
     def __repr__(self) -> str:
         return self.name
@@ -59,7 +62,7 @@ class Policy:
         return pd.Series(self.score(Columns.of(cells, now, budget_left)), index=cells.index, name="priority")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Policy, (self.name, self.function, self.arguments, self.inner, self.memory)
+        return Policy, (self.name, self.function, self.arguments, self.inner, self.memory, self.due)
 
     @cached_property
     def _parts(self) -> tuple[Any, ...]:
@@ -161,21 +164,29 @@ def optimal(objective: str = "freshness", *, max_age: str | float | None = "14D"
         )
     oldest = None if max_age is None else days(max_age)
     shown = f"optimal({objective!r}{'' if max_age == '14D' else f', max_age={max_age!r}'})"
-    return Policy(shown, worth, {"objective": objective, "max_age": oldest})
+    due = partial(_due, max_age=oldest) if objective == "freshness" else None
+    return Policy(shown, worth, {"objective": objective, "max_age": oldest}, due=due)
+
+
+def _due(cells: Columns, floor: float, max_age: float | None) -> Floats:
+    """The age from which on the ``worth`` of each cell may be over a floor; missing: never."""
+    problem = optimum.Problem.of(assumed_rates(cells), 0.0, cells.weight, cells.cost)
+    due = np.minimum(optimum.interval_at(problem, floor * (1 - _ROUNDING)), max_age or np.inf)
+    return np.where(cells.weight > 0, due, np.nan)
 
 
 def worth(cells: Columns, objective: str, max_age: float | None) -> Floats:
     """w W / c; what is not read for ``max_age`` comes first. A weight of 0 means never, whatever else is said."""
-    weight, age, rate = cells.weight, cells.age, assumed_rates(cells)
+    age = cells.age
     with np.errstate(invalid="ignore"):  # a weight of 0 of a cell that is worth everything: no priority
         if objective == "freshness" and cells.belief is not None:
             value = indices.staleness_believed(*cells.belief, age)
         else:
-            value = INDICES[objective](rate, age)
-        value *= weight
+            value = INDICES[objective](assumed_rates(cells), age)
+        value *= cells.weight
         value /= cells.cost
     if max_age is not None and (late := age >= max_age).any():
-        rows = np.flatnonzero(late & (weight > 0))
+        rows = np.flatnonzero(late & (cells.weight > 0))
         won = np.clip(value[rows], 1e-300, 1e300)
         usual = np.partition(won, len(won) // 2)[len(won) // 2] if len(won) else 0.0
         overdue = np.minimum(age[rows] / max_age, 1e6) * (1 + won / (won + usual))

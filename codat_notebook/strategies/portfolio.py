@@ -7,20 +7,28 @@ they fail; the ``rate`` in the cells is what is believed of the first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from codat_notebook.models.platforms import BY_KIND, SPREAD, changes_a_day, median_seconds
 from codat_notebook.strategies.cell_table import CELLS, Columns, table
+from codat_notebook.strategies.indices import Flags, Floats
 from codat_notebook.strategies.learning import assumed_rates
 
 _DAY = 86_400.0
 #: Columns that a frame may have beside those of the cells: the truth, and what a refresh takes.
 TRUTH = {"true_rate": np.nan, "latency": 0.0, "failure_rate": 0.0, "price": np.nan}
+#: Columns, what is expected of their numbers, and whether they are so.
+_NUMBERS: Final[tuple[tuple[str, str, Callable[[Floats], Flags]], ...]] = (
+    ("weight true_rate latency rate", "a finite number >= 0", lambda each: (each >= 0) & (each < np.inf)),
+    ("cost price", "a finite number > 0", lambda each: (each > 0) & (each < np.inf)),
+    ("failure_rate", "a number from 0 to below 1", lambda each: (each >= 0) & (each < 1)),
+    ("age", "a number of days >= 0, or infinity,", lambda each: each >= 0),
+)
 _P95 = float(np.exp(1.6448536 * SPREAD))
 
 
@@ -40,22 +48,15 @@ class Portfolio:
     reading: float | None = None
 
     def __post_init__(self) -> None:
-        # Refuses the first number that makes no sense. An age may be infinite, a rate and a price unknown.
-        cells, truth = self.cells, self.truth
-        for name in ("weight", "true_rate", "latency", "rate", "cost", "price", "failure_rate", "age"):
-            values = (cells if name in cells else truth)[name].to_numpy(np.float64)
-            if name in ("rate", "price"):
-                values = np.where(np.isnan(values), 1.0, values)
-            wanted, good = "a finite number >= 0", (values >= 0) & (values < np.inf)
-            if name in ("cost", "price"):
-                wanted, good = "a finite number > 0", good & (values > 0)
-            elif name == "failure_rate":
-                wanted, good = "a number from 0 to below 1", good & (values < 1)
-            elif name == "age":
-                wanted, good = "a number of days >= 0, or infinity,", values >= 0
-            if not good.all():
-                row = int(np.argmin(good))
-                raise ValueError(f"portfolio: {name}: expected {wanted} for each cell, but row {row} is {values[row]}")
+        for names, wanted, good in _NUMBERS:
+            for name in names.split():
+                values = (self.cells if name in self.cells else self.truth)[name].to_numpy(np.float64)
+                fits = good(values) | (np.isnan(values) & (name in ("rate", "price")))  # which may be unknown
+                if not fits.all():
+                    row = int(np.argmin(fits))
+                    raise ValueError(
+                        f"portfolio: {name}: expected {wanted} for each cell, but row {row} is {values[row]}"
+                    )
 
     def __len__(self) -> int:
         return len(self.cells)

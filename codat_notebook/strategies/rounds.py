@@ -23,7 +23,7 @@ from codat_notebook.strategies.budget import Budget, Following, days, reading
 from codat_notebook.strategies.cell_table import CELLS, Columns, ask, name_of
 from codat_notebook.strategies.indices import Flags, Floats, Rows
 from codat_notebook.strategies.learning import assumed_rates
-from codat_notebook.strategies.policies import Strategy, gives_up, keep_alive, load, save
+from codat_notebook.strategies.policies import Policy, Strategy, gives_up, keep_alive, load, save
 
 #: Column -> kind of the plan: what ``session.refresh`` needs, then why.
 STRATEGY_PLAN: Final = {
@@ -33,6 +33,9 @@ STRATEGY_PLAN: Final = {
     "company_id": "category",
 }  # fmt: skip
 _ROUNDING: Final = 1e-9  # of a budget: what sums of many small numbers may lack
+_TO_TELL: Final = 4.0  # rounds that look at all cells take as long as to tell when each is due
+_TRIED: Final = 60.0  # rounds: what may be lost where a floor never lasts
+_AGAIN: Final = 0.1  # rounds: what may be lost later, in each
 _MINUTE: Final = 1 / 1440
 #: Failure -> (days until the first retry, factor of each further one, longest). What a person must mend is looked at
 #: again after three days, as an assumption of how long that takes; not where the connection's status shows it.
@@ -107,7 +110,7 @@ def choose(priority: Floats, eligible: Flags, cost: Floats, budget: float) -> Ro
 
 class Round(NamedTuple):
     """The rows to refresh now, in order, and what each costs; the priorities that decided, and those that the strategy
-    gave."""
+    gave, of the cells that it was asked about: all in a first round."""
 
     rows: Rows
     cost: Floats
@@ -142,7 +145,13 @@ class Rounds:
         self.keep_alive_days = days(limits.keep_alive or _KEEP_ALIVE)
         self._old = max(self.keep_alive_days - _AHEAD, self.keep_alive_days / 2)
         self._keep_alive = None if limits.keep_alive is None else keep_alive(self._old)
-        self._urgent = np.empty(0, dtype=np.intp)  # cells that connections need, until they were read
+        self._urgent = np.zeros(len(cost), dtype=bool)  # cells that connections need, until they were read
+        # Where a strategy tells from which age on a cell may be wanted as much as a floor, which is a guess, it is only
+        # asked about those that are as old; if too few of them are over the floor, about all.
+        self._due_at = strategy.due if isinstance(strategy, Policy) else None
+        self._due: Floats | None = None
+        self._floor = 0.0
+        self._gained = _TRIED  # rounds in which all cells need not be looked at, less what it took to know that
         self.credit = credit
         self.spent = 0.0
 
@@ -157,13 +166,23 @@ class Rounds:
         The other parameters are those of ``choose``.
         """
         if look and self._keep_alive:  # once a day is enough: all cells are much to look at
-            self._urgent = np.flatnonzero(self._keep_alive.score(columns) > 0)
-        priority = wanted = ask(self._strategy, columns)
-        if len(self._urgent):
-            self._urgent = self._urgent[columns.age[self._urgent] >= self._old]
-            priority = wanted.copy()
-            priority[self._urgent] = np.inf
-        rows = choose(priority, eligible, self._cost, self.credit)
+            self._urgent = self._keep_alive.score(columns) > 0
+        elif self._urgent.any():
+            self._urgent &= columns.age >= self._old
+        near = None if self._due is None else np.flatnonzero((columns.age >= self._due) | self._urgent)
+        rows, priority, wanted = self._choose(columns, eligible, near)
+        self._gained += _AGAIN
+        if near is not None:
+            self._gained += 1 - len(near) / len(eligible)
+            # The cells that were left out are below the floor, so they come after all that are over it.
+            if np.count_nonzero(eligible[near] & (priority >= self._floor)) <= len(rows):
+                near = self._due = None
+                rows, priority, wanted = self._choose(columns, eligible, None)
+        over = 4 * len(rows) + 100
+        if self._due_at and self._gained > 0 and len(priority) > 3 * over:
+            self._gained -= _TO_TELL
+            self._floor = float(np.partition(np.fmax(priority, 0.0), -over)[-over])
+            self._due = self._due_at(columns, self._floor) if self._floor else None
         if self._requests:
             looks = self._following.of(rows)
             while not (paid := np.cumsum(1 + looks) <= self.credit * (1 + _ROUNDING)).all():
@@ -175,6 +194,14 @@ class Rounds:
         self.credit -= float(cost.sum())
         self.spent += float(cost.sum())
         return Round(rows, cost, priority, wanted)
+
+    def _choose(self, columns: Columns, eligible: Flags, near: Rows | None) -> tuple[Rows, Floats, Floats]:
+        """The rows to refresh, and the priorities of all cells, or of those that are ``near``."""
+        among = slice(None) if near is None else near
+        wanted = ask(self._strategy, columns if near is None else columns.of_rows(near))
+        priority = np.where(self._urgent[among], np.inf, wanted) if self._urgent.any() else wanted
+        rows = choose(priority, eligible[among], self._cost[among], self.credit)
+        return rows if near is None else near[rows], priority, wanted
 
 
 class Planned(NamedTuple):

@@ -17,7 +17,7 @@ from codat_notebook.strategies import optimum
 from codat_notebook.strategies.budget import Budget, of_day, reading
 from codat_notebook.strategies.budget import days as in_days
 from codat_notebook.strategies.cell_table import moment, name_of
-from codat_notebook.strategies.indices import Floats, Rows
+from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.policies import Strategy, fresh
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.result import Result
@@ -116,7 +116,7 @@ class _Run:
 
     def day(self, day: int) -> None:
         """A day's ticks, and its row of the timeline."""
-        board, p95, begun = self.board, np.nan, list[Rows]()
+        board, p95 = self.board, np.nan
         look = int(day * _GOLDEN % 1 * self.ticks)  # once a day, at all times of day alike
         for number in range(self.ticks):
             self._move(day + number / self.ticks)
@@ -125,15 +125,14 @@ class _Run:
             chosen = self.rounds.next(columns, board.eligible(), look=number == 0)
             self.view.close()
             board.begin(chosen.rows)
-            begun.append(chosen.rows)
+            self.refreshes[chosen.rows] += 1
+            self.looks += self.following.total(chosen.rows)
             if number == look:
                 self.reports.look(board.snapshot)
-                middle = np.full(len(board), board.now + 0.5 / self.ticks)
-                p95 = _p95(middle - board.held_at(np.arange(len(board)), middle))
-        rounds = np.repeat(np.arange(self.ticks), list(map(len, begun)))
-        rows = np.concatenate(begun)
-        self.refreshes += np.bincount(rows, minlength=len(board))
-        self.looks += self.following.total(rows, rounds)
+                middle = board.now + 0.5 / self.ticks
+                age = middle - board.held_at(slice(None), middle)
+                if (read := np.isfinite(age)).any():
+                    p95 = float(np.percentile(age[read], 95))
         self._move(day + 1.0)
         board.ledger.settle(board.snapshot, board.now)
         self.connections.look(board)
@@ -149,12 +148,12 @@ class _Run:
         oldest, ledger.oldest = ledger.oldest, np.nan
         return {
             "freshness": optimum.mean(ledger.fresh_days, self.weight),
-            "age_mean": float(ledger.aged.sum()),
+            "age_mean": ledger.aged,
             "age_p95": age_p95,
             "age_max": float(oldest),
-            "missed": float((self.board.true_rate * ledger.aged).sum()),
-            "within_goal": float(ledger.within.mean()),
-            "held": float(ledger.held_days.sum()),
+            "missed": ledger.missed,
+            "within_goal": ledger.within / len(self.board),
+            "held": ledger.held_days,
             "refreshes": float(self.refreshes.sum()),
             "failures": float(self.board.failed.sum()),
             "spent": self.rounds.spent,
@@ -168,11 +167,23 @@ class _Run:
         held = timeline.pop("held")
         timeline[["age_mean", "missed"]] = timeline[["age_mean", "missed"]].div(held.where(held > 0), axis=0)
         timeline.insert(0, "time", pd.date_range(self.board.start, periods=len(self.rows), unit="us", tz="UTC"))
-        return Result(name, self._metrics(timeline), timeline, self._cells())
+        cells = self.portfolio.cells
+        frame = cells[["company", "connection", "data_type", "platform", "weight", "rate"]].assign(
+            rate_assumed=cells["rate"].isna(),
+            true_rate=self.board.true_rate,
+            freshness=self.board.ledger.fresh_days / len(self.rows),
+            refreshes=self.refreshes,
+            failures=self.board.failed,
+            age=self.board.age.copy(),
+        )
+        return Result(name, self._metrics(timeline), timeline, frame)
 
     def _metrics(self, timeline: pd.DataFrame) -> dict[str, float]:
         board, days, cells, truth = self.board, len(timeline), self.portfolio.cells, self.portfolio.truth
-        bound = self._bound(days)
+        bound = optimum.upper_bound(
+            board.true_rate, self.left_a_day, days, self.ages, self.weight, board.cost,
+            kept=board.kept, success=board.troubles.success(1 / self.ticks), since=self.since, ahead=1 / self.ticks,
+        )  # fmt: skip
         freshness = optimum.mean(board.ledger.fresh_days, self.weight) / days
         ratio = freshness / bound if bound > 0 else 1.0
         refreshes = float(self.refreshes.sum())
@@ -181,8 +192,8 @@ class _Run:
             "freshness": freshness,
             "bound": bound,
             "ratio": 1.0 if 1.0 < ratio < 1.0 + _ROUNDING else ratio,
-            "age_mean": _share(board.ledger.aged.sum(), board.ledger.held_days.sum()),
-            "missed": _share((board.true_rate * board.ledger.aged).sum(), board.ledger.held_days.sum()),
+            "age_mean": _share(board.ledger.aged, board.ledger.held_days),
+            "missed": _share(board.ledger.missed, board.ledger.held_days),
             **{name: timeline[name].mean() for name in ("age_p95", "within_goal")},
             "age_max": timeline["age_max"].max(),
             "deadlines_met": _share(self.deadlines.met, self.deadlines.all),
@@ -192,7 +203,7 @@ class _Run:
             "keep_alive_violations": self.connections.late.sum(),
             "refreshes": refreshes,
             "failures": board.failed.sum(),
-            "found_nothing": board.ledger.found_nothing.sum(),
+            "found_nothing": board.ledger.found_nothing,
             "requests_reading": reading,
             "requests_queueing": refreshes,
             "requests_following": self.looks,
@@ -204,34 +215,9 @@ class _Run:
         }
         return {name: float(metrics[name]) for name, _ in Result.METRICS}
 
-    def _bound(self, days: int) -> float:
-        """What no strategy exceeds, given the world that is simulated."""
-        board = self.board
-        return optimum.upper_bound(
-            board.true_rate, self.left_a_day, days, self.ages, self.weight, board.cost,
-            kept=board.kept, success=board.troubles.success(1 / self.ticks), since=self.since, ahead=1 / self.ticks,
-        )  # fmt: skip
-
-    def _cells(self) -> pd.DataFrame:
-        board, cells = self.board, self.portfolio.cells
-        return cells[["company", "connection", "data_type", "platform", "weight", "rate"]].assign(
-            rate_assumed=cells["rate"].isna(),
-            true_rate=self.portfolio.truth["true_rate"],
-            freshness=board.ledger.fresh_days / len(self.rows),
-            refreshes=self.refreshes,
-            failures=board.failed,
-            age=board.age.copy(),
-        )
-
 
 def _share(part: float, whole: float) -> float:
     return part / whole if whole else np.nan
-
-
-def _p95(age: Floats) -> float:
-    """95 % of the cells that were ever read are younger."""
-    read = age[np.isfinite(age)]
-    return float(np.percentile(read, 95)) if len(read) else np.nan
 
 
 class Deadlines:
@@ -244,8 +230,12 @@ class Deadlines:
     def __init__(self, board: SimulationState, goal: float, daily: str | None) -> None:
         self._board = board
         self._goal = goal
-        self._daily = None if daily is None else of_day(daily)
-        self._due = np.where(board.given.due > 0, board.given.due, np.inf)
+        own = np.flatnonzero(board.given.due > 0)
+        every = np.arange(0 if daily is None else len(board))
+        time = 0.0 if daily is None else of_day(daily)
+        self._rows = np.append(own, every)
+        self._due = np.append(board.given.due[own], np.full(len(every), time or 1.0))
+        self._again = np.repeat([np.inf, time], [len(own), len(every)])  # the time of day of the next one
         self._next = self._due.min(initial=np.inf)
         self.met = 0
         self.all = 0
@@ -253,18 +243,13 @@ class Deadlines:
     def pass_until(self, then: float) -> None:
         """Judge the deadlines after the board's time until ``then``; call it before the board moves."""
         if self._next <= then:
-            rows = np.flatnonzero(self._due <= then)
-            self._judge(rows, self._due[rows])
-            self._due[rows] = np.inf
+            now = np.flatnonzero(self._due <= then)
+            rows = self._rows[now]
+            when = self._due[now]
+            self.met += int(np.count_nonzero(when - self._board.held_at(rows, when) <= self._goal))
+            self.all += len(rows)
+            self._due[now] = np.floor(when) + 1 + self._again[now]
             self._next = self._due.min()
-        if self._daily is not None:
-            at = np.floor(self._board.now - self._daily) + 1 + self._daily
-            if at <= then:
-                self._judge(np.arange(len(self._due)), np.full(len(self._due), at))
-
-    def _judge(self, rows: Rows, when: Floats) -> None:
-        self.met += int(np.count_nonzero(when - self._board.held_at(rows, when) <= self._goal))
-        self.all += len(rows)
 
 
 class Reports:

@@ -11,6 +11,7 @@ worked out when they are asked for, or as a table of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
 from weakref import ref
 
@@ -28,63 +29,53 @@ from codat_notebook.strategies.rounds import back_off
 class FreshnessLedger:
     """The copies of all cells that were replaced, and what is expected of them.
 
-    Of each cell, as of when it was settled: ``fresh_days``, ``held_days`` (with any copy), ``aged`` (the integral of
-    the age over these), ``within`` (days with a copy no older than the goal), ``found_nothing`` (refreshes that found
-    no change, expected); and ``oldest``, the highest age of any copy since it was last asked for. What is told is
-    added up when somebody asks, many refreshes at a time.
+    As of when all were settled: ``fresh_days`` of each cell, and of all together ``held_days`` (with any copy),
+    ``aged`` (the integral of the age over these), ``missed`` (that of the changes that the copies lack), ``within``
+    (days with a copy no older than the goal), ``found_nothing`` (refreshes that found no change, expected); and
+    ``oldest``, the highest age of any copy since it was last asked for.
     """
 
     def __init__(self, rate: Floats, changed: NDArray[np.float32], observed: bool, goal: float = np.inf) -> None:
         self._rate = rate
-        self._changed = changed
+        #: Whether the last refresh of each cell found changes: 1, 0, or NaN where nobody knows.
+        self.changed = changed
         self._observed = observed
         self._goal = goal
-        self.fresh_days, self.held_days, self.aged, self.within, self.found_nothing = np.zeros((5, len(rate)))
+        self.fresh_days = np.zeros(len(rate))
+        self.held_days = self.aged = self.missed = self.within = self.found_nothing = 0.0
         self.oldest = np.nan
         self._since = np.zeros(len(rate))  # when the copy that is held of each cell was first seen
         self._settled = 0.0
-        self._told: list[tuple[NDArray[Any], ...]] = []
 
     def replaced(self, rows: Rows, snapshot: Floats, starts: Floats, ends: Floats, draw: Floats) -> None:
         """Copies of ``snapshot`` gave way at ``ends`` to others of ``starts``; ``draw`` decides if those differ."""
-        self._told.append((rows, snapshot, self._since[rows], starts, ends, draw))
+        self._add(rows, snapshot, ends)
         self._since[rows] = ends
-
-    @property
-    def changed(self) -> NDArray[np.float32]:
-        """Whether the last refresh of each cell found changes: 1, 0, or NaN where nobody knows."""
-        self._take_in()
-        return self._changed
+        unchanged = np.exp(-self._rate[rows] * np.minimum(starts - snapshot, 1e300))
+        unchanged[np.isinf(snapshot)] = 0.0
+        self.found_nothing += float(unchanged.sum())
+        if self._observed:
+            self.changed[rows] = draw >= unchanged
 
     def settle(self, snapshot: Floats, now: float) -> None:
         """Add up what all cells, which hold copies of ``snapshot``, are worth until now."""
-        self._take_in()
-        self._add(np.arange(len(snapshot)), snapshot, self._since, np.full(len(snapshot), now))
+        self._add(np.arange(len(snapshot)), snapshot, np.full(len(snapshot), now))
         self._settled = now
 
-    def _take_in(self) -> None:
-        if self._told:
-            rows, snapshot, since, starts, ends, draw = map(np.concatenate, zip(*self._told, strict=True))
-            self._told.clear()
-            self._add(rows, snapshot, since, ends)
-            unchanged = np.exp(-self._rate[rows] * np.minimum(starts - snapshot, 1e300))
-            unchanged[np.isinf(snapshot)] = 0.0
-            np.add.at(self.found_nothing, rows, unchanged)
-            if self._observed:
-                self._changed[rows] = draw >= unchanged
-
-    def _add(self, rows: Rows, snapshot: Floats, since: Floats, until: Floats) -> None:
-        """Add copies that were held from ``since`` to ``until``, but for what was settled before."""
-        since = np.maximum(since, self._settled)
+    def _add(self, rows: Rows, snapshot: Floats, until: Floats) -> None:
+        """Add the copies that are held of cells until then, but for what was settled before."""
+        since = np.maximum(self._since[rows], self._settled)
         if not (read := np.isfinite(snapshot)).all():
             rows, snapshot, since, until = rows[read], snapshot[read], since[read], until[read]
         rate, held = self._rate[rows], until - since
         with np.errstate(divide="ignore", invalid="ignore"):
             fresh = np.exp(-rate * (since - snapshot)) * -np.expm1(-rate * held) / rate
-        np.add.at(self.fresh_days, rows, np.where(rate > 0, fresh, held))
-        np.add.at(self.held_days, rows, held)
-        np.add.at(self.aged, rows, held * ((since + until) / 2 - snapshot))
-        np.add.at(self.within, rows, np.clip(snapshot + self._goal - since, 0.0, held))
+        self.fresh_days[rows] += np.where(rate > 0, fresh, held)
+        aged = held * ((since + until) / 2 - snapshot)
+        self.held_days += float(held.sum())
+        self.aged += float(aged.sum())
+        self.missed += float((rate * aged).sum())
+        self.within += float(np.clip(snapshot + self._goal - since, 0.0, held).sum())
         self.oldest = np.fmax(self.oldest, (until - snapshot).max() if len(rows) else np.nan)
 
 
@@ -210,10 +201,13 @@ class SimulationState:
         draw = self._rng.random(len(rows))
         ends = self.now + self._latency[rows] * np.exp(SPREAD * self._rng.standard_normal(len(rows)))
         kind = self.troubles.meet(rows, self.now, self._rng)
-        failures = np.where(kind < COMPLETE, self.failures[rows] + 1, 0)
+        failures = waits = np.zeros(len(rows))
+        if (fails := kind < COMPLETE).any():
+            failures = np.where(fails, self.failures[rows] + 1, 0)
+            waits = _WAITS[kind, np.minimum(failures, _LONGEST)]
         begun = np.array([rows, kind, failures, np.full(len(rows), self.now), ends, draw])
         self._way = np.concatenate([self._way, begun], axis=1)
-        self.blocked[rows] = ends + _WAITS[kind, np.minimum(failures, _LONGEST)]
+        self.blocked[rows] = ends + waits
         self.status[rows] = FETCHING
 
     def move(self, now: float) -> None:
@@ -224,13 +218,14 @@ class SimulationState:
         rows, kind, failures = done[:3].astype(np.intp)
         self.status[rows] = self.error[rows] = kind
         self.failures[rows] = failures
-        good = kind == COMPLETE
-        self.failed[rows] += ~good
-        rows, (starts, ends, draw) = rows[good], done[3:, good]
+        if not (good := kind == COMPLETE).all():
+            self.failed[rows] += ~good
+            rows, done = rows[good], done[:, good]
+        starts, ends, draw = done[3:]
         self.ledger.replaced(rows, self.snapshot[rows], starts, ends, draw)
         self.snapshot[rows] = starts
 
-    def held_at(self, rows: Rows, when: Floats) -> Floats:
+    def held_at(self, rows: Rows | slice, when: Floats | float) -> Floats:
         """The snapshots that will be held of cells at moments before the next tick: what is on its way may land."""
         coming, _, _, starts, ends, _ = self._way[:, self._way[1] == COMPLETE]
         lands, snapshot = np.full(len(self), np.inf), self.snapshot.copy()
@@ -257,10 +252,8 @@ class CellsView:
 
     def __init__(self, board: SimulationState, cells: pd.DataFrame) -> None:
         self._board = board
-        self._start = int(board.start.astype(np.int64))
-        self._cells = cells.assign(cost=board.cost)
-        self._given = Columns.of(self._cells, board.start)
-        self._now: dict[str, Floats] = {}
+        self._cells = cells
+        self._now = board.start
         self._shown: Callable[[], LazyCells | None] = lambda: None
         self._moving: dict[str, Callable[[], NDArray[Any]]] = {
             "age": lambda: board.age,
@@ -269,27 +262,25 @@ class CellsView:
             "in_progress": lambda: board.status == FETCHING,
             "failures": lambda: board.failures,
             "changed_last": lambda: board.ledger.changed,
-            "due": lambda: self._given.numbers("due") - board.now,
+            "due": lambda: board.given.due - board.now,
+            "cost": lambda: board.cost,
         }
 
     def columns(self, budget_left: float) -> Columns:
         """The cells as they are now."""
-        self._now.clear()
-        self._moment = np.datetime64(self._start + round(self._board.now * _DAY_US), "us")
-        return Columns(self.numbers, self.labels, self.frame, self._moment, budget_left)
+        self._now = self._board.start + np.timedelta64(round(self._board.now * _DAY_US), "us")
+        return Columns(cache(self.numbers), self.labels, self.frame, self._now, budget_left)
 
     def numbers(self, name: str) -> Floats:
         """A column as floats, as ``Columns`` wants it."""
         if name not in self._moving:
-            return self._given.numbers(name)
-        if name not in self._now:
-            self._now[name] = locked(self._moving[name]().astype(np.float64, copy=False))
-        return self._now[name]
+            return self._board.given.numbers(name)
+        return locked(self._moving[name]().astype(np.float64, copy=False))
 
     def labels(self, name: str) -> Labels:
         """A text column as codes and categories."""
         if name not in CHANGING:
-            return self._given.labels(name)
+            return self._board.given.labels(name)
         status, error = self._board.status, self._board.error
         return status.copy() if name == "status" else np.where(error < COMPLETE, error, -1), STATUSES
 
@@ -308,12 +299,12 @@ class CellsView:
         """A column as pandas keeps it; nobody else holds it."""
         if name in CHANGING:
             return pd.Categorical.from_codes(self.labels(name)[0], dtype=_STATUS_TYPE, validate=False)
-        if name == "due" or (name not in self._moving and CELLS[name] == "category"):
+        if name == "due" or CELLS[name] == "category":
             return self._cells[name].array.copy()
-        values = self._moving[name]() if name in self._moving else self.numbers(name)
+        values = self.numbers(name)
         if CELLS[name] == "time":
             since_start = pd.to_timedelta(values, unit="D").round("us")
-            return (pd.Timestamp(self._moment, tz="UTC") + since_start).as_unit("us").array
+            return (pd.Timestamp(self._now, tz="UTC") + since_start).as_unit("us").array
         if CELLS[name] == "answer":
             return pd.arrays.BooleanArray(values == 1, np.isnan(values))
         return values.astype(DTYPES[CELLS[name]])
@@ -335,10 +326,6 @@ class LazyCells(pd.DataFrame):
             rows = self.__dict__.pop("_rows")
             columns = {name: made(name) for name in CELLS}
             super().__init__(columns, index=rows, copy=False)  # type: ignore[call-arg]  # the stubs know __new__ alone
-
-    @property
-    def _constructor(self) -> type[pd.DataFrame]:
-        return pd.DataFrame
 
     @property
     def index(self) -> Any:

@@ -29,7 +29,7 @@ def test_fresh_days_are_the_integrals_of_each_copy() -> None:
 
     first = days(0.5, -1.0, 0.0, 0.3) + days(0.5, 0.2, 0.3, 1.5) + days(0.5, 1.0, 1.5, 2.0)
     assert ledger.fresh_days == pytest.approx([first, days(2.0, 0.1, 0.4, 2.0), 2.0])
-    assert ledger.found_nothing == pytest.approx([np.exp(-0.6) + np.exp(-0.4), 0.0, 1.0])
+    assert ledger.found_nothing == pytest.approx(np.exp(-0.6) + np.exp(-0.4) + 1.0)
 
 
 def test_what_nobody_observes_stays_unknown() -> None:

@@ -1,6 +1,7 @@
 """A round of a strategy, simulated and live, and the limits that no strategy can break."""
 
 import doctest
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,32 @@ def test_what_is_cheap_is_not_had_for_nothing() -> None:
     """A budget is spent to a billionth of itself, however small the prices are."""
     cost = np.full(50, 1e-10)
     assert len(choose(np.ones(50), np.ones(50, bool), cost, 20e-10)) == 20
+
+
+@pytest.mark.parametrize("unit", ["refreshes", "GBP", "requests"])
+@pytest.mark.parametrize("age", [1.0, 12.0, np.inf])
+def test_who_is_not_asked_about_would_not_be_chosen(unit: str, age: float) -> None:
+    """The built-in strategy is asked about few of many cells, and its choice is the one that it makes of all."""
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({
+        "true_rate": rng.gamma(0.5, 2, 2_000).round(2), "weight": rng.integers(0, 4, 2_000), "age": age, "latency": 0.1,
+        "price": rng.integers(1, 4, 2_000), "failure_rate": 0.1, "company": np.arange(2_000) // 9,
+    })  # fmt: skip
+    budget = Budget.of(f"{9_000 if unit == 'requests' else 400} {unit}/day")
+    best = optimal()
+    asked = list[int]()
+
+    def counted(cells: Columns, **arguments: Any) -> Any:
+        asked.append(len(cells.age))
+        return best.function(cells, **arguments)
+
+    portfolio = Portfolio.from_frame(frame.astype({"company": "string"}).assign(age=frame["age"] * rng.random(2_000)))
+    few, many = (
+        simulate(strategy, portfolio, days=20, budget=budget, limits=Limits(keep_alive="6D"))
+        for strategy in (replace(best, function=counted), replace(best, due=None))
+    )
+    pd.testing.assert_frame_equal(few.cells, many.cells, check_exact=True)
+    assert min(asked) < 500
 
 
 def test_back_off_grows_and_ends() -> None:

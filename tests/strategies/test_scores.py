@@ -69,6 +69,17 @@ def test_a_daily_deadline_is_met_by_the_strategy_that_knows_it() -> None:
         simulate(nothing, frame, days=1, deadline="at seven")
 
 
+@pytest.mark.parametrize("deadline", ["00:00", "07:00", "16:20", "23:59:50"])
+@pytest.mark.parametrize("tick", ["15min", "2h", "1D"])
+def test_each_day_has_one_deadline(deadline: str, tick: str) -> None:
+    """Also where it falls on a round, or on the end of the last day."""
+    frame = pd.DataFrame({"true_rate": 1.0, "age": [9.0], "latency": 0.0})
+    found = simulate(every("1D"), frame, days=40, budget="10 refreshes/day", deadline=deadline, tick=tick, goal="40D")
+    assert found.metrics["deadlines_met"] == 1.0
+    late = simulate(nothing, frame, days=40, tick=tick, deadline=deadline, goal="29D", limits=FREE)
+    assert late.metrics["deadlines_met"] == 0.5
+
+
 def test_apart_is_the_span_of_a_report() -> None:
     """Oldest to newest copy of a company's report; a report with a cell that was never read says nothing."""
     frame = pd.DataFrame({
