@@ -77,11 +77,11 @@ def test_a_kernel_is_ready_for_the_next_visitor_however_late_they_come(tmp_path:
         command.end(signal.SIGINT)
 
 
-def test_a_kernel_is_not_ended_while_its_page_is_made() -> None:
+def test_a_kernel_is_not_ended_while_its_page_is_made(tmp_path: Path) -> None:
     """However long that takes on a machine that does much else: who waits for the page would wait for ever."""
 
     async def visit() -> list[bool]:
-        kernels, made = Kernels(cull_idle_timeout=1), asyncio.Event()
+        kernels, made = Kernels(cull_idle_timeout=1, connection_dir=str(tmp_path)), asyncio.Event()
 
         async def page() -> None:
             ids.append(await kernels.start_kernel(env={"QUERY_STRING": ""}))
