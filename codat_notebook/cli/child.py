@@ -296,6 +296,7 @@ def _page_settings(port: int, visitors: int, idle: float) -> dict[str, Any]:
             "multi_kernel_manager_class": "codat_notebook.cli.page_server.Kernels",
         },
         "Kernels": {"places": visitors},
+        "NotebookNotary": {"data_dir": "."},  # of the private folder: whoever never ran Jupyter has none of their own
         "MappingKernelManager": {
             "cull_idle_timeout": seconds,
             "cull_interval": min(_LOOK, seconds),
