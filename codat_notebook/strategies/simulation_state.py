@@ -303,8 +303,10 @@ class CellsView:
             return self._cells[name].array.copy()
         values = self.numbers(name)
         if CELLS[name] == "time":
-            since_start = pd.to_timedelta(values, unit="D").round("us")
-            return (pd.Timestamp(self._now, tz="UTC") + since_start).as_unit("us").array
+            known = np.isfinite(values)
+            since_now = np.rint(np.where(known, values, 0.0) * _DAY_US).astype("timedelta64[us]")
+            times = np.where(known, self._now + since_now, np.datetime64("NaT"))
+            return pd.DatetimeIndex(times, tz="UTC").array
         if CELLS[name] == "answer":
             return pd.arrays.BooleanArray(values == 1, np.isnan(values))
         return values.astype(DTYPES[CELLS[name]])
