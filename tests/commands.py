@@ -22,6 +22,8 @@ from codat_notebook.cli.child import query_file
 #: Generous, for a machine that does much else; who waits for a condition goes on as soon as it holds.
 START_SECONDS, END_SECONDS = 180.0, 60.0
 NOWHERE = "http://127.0.0.1:9"
+#: How a process of a test is started: its warnings are errors, but for those that old libraries give (``.ci/run``).
+STRICT = ("-W", "error", *os.environ.get("CODAT_TEST_WARNINGS", "").split())
 
 
 class Command:
@@ -30,7 +32,7 @@ class Command:
     def __init__(self, *arguments: str, cwd: Path, environment: Mapping[str, str], python: str) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CODAT_")}
         inherited |= {"HTTP_PROXY": NOWHERE, "http_proxy": NOWHERE, "HOME": str(cwd)}
-        script = [python, "-W", "error", "-c", "from codat_notebook.cli import main; raise SystemExit(main())"]
+        script = [python, *STRICT, "-c", "from codat_notebook.cli import main; raise SystemExit(main())"]
         if arguments[0] == "app" and "--port" not in arguments:
             arguments = (*arguments, "--port", "0")  # its own port is for one at a time
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

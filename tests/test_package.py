@@ -19,7 +19,7 @@ import yaml
 
 import codat_notebook
 
-from .commands import running
+from .commands import STRICT, running
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -32,7 +32,7 @@ HEAVY = ["anywidget", "httpx", "ipywidgets", "msgspec", "pandas", "starlette", "
 
 def in_new_python(code: str) -> Any:
     """Run code in a fresh interpreter; return what it printed as JSON."""
-    run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([sys.executable, *STRICT, "-c", code], capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 

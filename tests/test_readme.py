@@ -11,6 +11,8 @@ from pathlib import Path
 
 from codat_notebook.cli import parser
 
+from .commands import STRICT
+
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -98,7 +100,7 @@ def test_pages_run(tmp_path: Path) -> None:
     assert sum(bool(python) for _, python, _ in shown) >= 10
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CODAT_")}
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", RUN_PAGES],
+        [sys.executable, *STRICT, "-c", RUN_PAGES],
         input=json.dumps(shown),
         cwd=tmp_path,
         env=environment,

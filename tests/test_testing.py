@@ -7,6 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from .commands import STRICT
+
 ROOT = Path(__file__).parent.parent
 PLUGIN = "codat_notebook.testing"
 
@@ -19,7 +21,7 @@ def pytest_on(folder: Path, test: str, *arguments: str) -> str:
     environment = {**inherited, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": paths}
     command = [sys.executable, "-m", "pytest", "-p", PLUGIN, "-p", "no:cacheprovider", "-q", "--strict-markers"]
     done = subprocess.run(
-        [*command, "-W", "error", *arguments, "test_mine.py"],
+        [*command, *STRICT, *arguments, "test_mine.py"],
         cwd=folder,
         env=environment,
         capture_output=True,

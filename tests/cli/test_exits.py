@@ -22,11 +22,12 @@ from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 
+from ..commands import STRICT  # noqa: TID252 - the tests are not installed, so they have no absolute name
 from .conftest import Run
 
 ID, OTHER = "62ce0043-d5ad-4044-adb5-bf0c0d5f14cf", "00000000-0000-0000-0000-000000000000"
 NETSUITE = "b103fe16-8407-448d-a374-198a1aa1179e"
-COMMAND = (sys.executable, "-W", "error", "-c", "from codat_notebook.cli import main; raise SystemExit(main())")
+COMMAND = (sys.executable, *STRICT, "-c", "from codat_notebook.cli import main; raise SystemExit(main())")
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="such files and pipes are of POSIX")
 
 

@@ -11,6 +11,7 @@ from codat_notebook.cli.child import _notebook
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import connect
 
+from ..commands import STRICT  # noqa: TID252 - the tests are not installed, so they have no absolute name
 from .conftest import Run
 
 #: A minute passes in six seconds: what is sent in one, and at a time for one company, is refused beyond these.
@@ -34,7 +35,7 @@ def together(sandbox: Sandbox, **limits: int) -> list[tuple[dict[str, int], int]
         ids = companies[companies["platforms"].str.contains("Xero|QuickBooks|NetSuite")]["id"].tolist()[:4]
     types = ["invoices", "bills", "customers", "suppliers", "payments", "items", "taxRates", "journalEntries",
              "chartOfAccounts", "company", "creditNotes", "billPayments"]  # fmt: skip
-    command = [sys.executable, "-W", "error", "-c", _PROCESS, json.dumps(limits)]
+    command = [sys.executable, *STRICT, "-c", _PROCESS, json.dumps(limits)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     jobs = [subprocess.Popen(command, **pipes, text=True) for _ in range(PROCESSES)]
     try:
