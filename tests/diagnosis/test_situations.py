@@ -50,9 +50,9 @@ ADVICE: dict[str, set[tuple[str, str]]] = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def session() -> Iterator[tuple[Sandbox, Session]]:
-    """A sandbox whose time stands, and a session on it."""
+    """A sandbox whose time stands, and a session on it; of its own, for by chance some fail in other ways, too."""
     with (
         Sandbox(companies=0, speed=0) as sandbox,
         Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session,
