@@ -333,13 +333,13 @@ class AllCompanies:
 
     async def _draw_around(self) -> None:
         """What is said of the rows that match, and their heatmap."""
-        engine, task, frame = self._session.context.engine, self._task, self._table.frame
-        if frame is None:
+        engine, task = self._session.context.engine, self._task
+        if self._table.frame is None:
             return  # there are none yet
         shown = await engine.in_worker(lambda: self._table.visible)
         await self._table.drawn()  # the rows first, and at once
-        if task is not self._task or frame is not self._table.frame:
-            return  # who drew the rows anew meanwhile, or does so soon, says this of those
+        if task is not self._task:
+            return  # what has begun or ended meanwhile draws the rows anew
         unseen = shown.loc[shown["seen"].isna() & shown["connections"].ne(""), "company_id"]
         self._offered = (unseen if len(unseen) else shown["company_id"]).tolist()
         ticked = self._table.ticked & self._known.keys()
